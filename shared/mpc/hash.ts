@@ -1,0 +1,20 @@
+/**
+ * The one hash of the protocols: SHAKE256 over a tag and length-prefixed fields (`protocol.md` 1).
+ * Injective in (tag, list of fields), because every field stands behind its 8-byte length.
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { type Bytes, lengthPrefixed, utf8 } from '../bytes.ts';
+import type { Tag } from './tags.ts';
+
+/** `n` bytes of SHAKE256(L8(tag)‖tag‖L8(f1)‖f1‖…). */
+export function xof(tag: Tag, fields: readonly Bytes[], n: number): Bytes {
+  const input = lengthPrefixed(utf8(tag), ...fields);
+  return new Uint8Array(createHash('shake256', { outputLength: n }).update(input).digest());
+}
+
+/** 32 bytes of {@link xof}: `H32` of the protocol documents. */
+export const hash = (tag: Tag, ...fields: readonly Bytes[]): Bytes => xof(tag, fields, 32);
+
+/** Randomness as a parameter: `n` fresh bytes. Tests pass a seeded one. */
+export type Random = (n: number) => Bytes;
