@@ -1,0 +1,36 @@
+/**
+ * The tables of a node, as data: the adapters create and address them by it, the stacks declare them by it.
+ * @module
+ */
+export interface TableSpec {
+  /** Hash key and, if any, range key; both strings. */
+  readonly hash: string;
+  readonly range?: string;
+  /** Has the index `byList` (hash `list`, range `listOrder`, both strings). */
+  readonly listed?: true;
+  /** Point-in-time recovery. Off where a restore would bring back a nonce, a claim or a counter. */
+  readonly recoverable: boolean;
+  /** Items carry `ttl` (epoch seconds) for cleaning up. */
+  readonly expiring?: true;
+}
+
+export const tables = {
+  /** Signed statements of an organization, by sequence number. */
+  registry: { hash: 'organization', range: 'seq', recoverable: true },
+  /** The ledger: one item per (key, epoch) with state and strikes. */
+  keys: { hash: 'key', range: 'epoch', recoverable: false },
+  /** Sealed shares, one per (key, epoch, DKG session). */
+  shares: { hash: 'key', range: 'record', recoverable: true },
+  /** Protocol sessions: replay records and single-use state. */
+  sessions: { hash: 'reqId', recoverable: false, expiring: true },
+  /** Operations by digest: attempts, and what Node 2 committed for them. */
+  operations: { hash: 'digest', recoverable: false, expiring: true },
+  /** Idempotency keys of the API, with the stored answer. */
+  idempotency: { hash: 'organization', range: 'key', recoverable: false, expiring: true },
+  /** Wallet sets, wallets, signatures: what the API lists. */
+  resources: { hash: 'id', listed: true, recoverable: true },
+  /** Address indices. */
+  counters: { hash: 'counter', recoverable: false },
+} as const satisfies Record<string, TableSpec>;
+
+export type TableName = keyof typeof tables;
