@@ -84,7 +84,7 @@ const attestedBytes = (document: Tagged): Bytes =>
   concat(utf8('planbok/attested/v1\0'), canonicalBytes(document));
 
 /** Signs a document with the delegated key. */
-export function attest<D extends Tagged>(
+export function attest<D extends Said>(
   document: D,
   delegation: Delegation,
   sign: (m: Bytes) => Bytes,
