@@ -57,8 +57,14 @@ export interface Table {
     when?: When,
   ): Promise<{ readonly before: Item; readonly after: Item } | null>;
   delete(key: Item, when?: When): Promise<boolean>;
-  /** Items of one `list` attribute, newest first, by the index `byList` (eventually consistent). */
-  list(list: string, options: { readonly limit: number; readonly cursor?: string }): Promise<Page>;
+  /**
+   * Items whose attribute `list` (index `byList`) or `parent` (index `byParent`) has this value, in
+   * descending order of `listOrder`, that is, newest first. Eventually consistent.
+   */
+  list(
+    by: { readonly list: string } | { readonly parent: string },
+    options: { readonly limit: number; readonly cursor?: string },
+  ): Promise<Page>;
 }
 
 /** The tables of one node. Names and keys: `tables.ts`. */

@@ -6,7 +6,7 @@ export interface TableSpec {
   /** Hash key and, if any, range key; both strings. */
   readonly hash: string;
   readonly range?: string;
-  /** Has the index `byList` (hash `list`, range `listOrder`, both strings). */
+  /** Has the indices `byList` (hash `list`) and `byParent` (hash `parent`), both with range `listOrder`. */
   readonly listed?: true;
   /** Point-in-time recovery. Off where a restore would bring back a nonce, a claim or a counter. */
   readonly recoverable: boolean;
