@@ -8,7 +8,7 @@
  */
 import { instantiateSecp256k1 } from '@bitauth/libauth';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
-import type { Bytes } from '../bytes.ts';
+import { type Bytes, equalBytes } from '../bytes.ts';
 import { Abort } from '../errors.ts';
 import type { Random } from './hash.ts';
 
@@ -116,3 +116,31 @@ export function mulMasked(x: Scalar, P: Point, random: Random): Point | null {
 /** The x coordinate, 32 bytes, and whether y is odd. */
 export const xOf = (P: Point): Bytes => P.subarray(1);
 export const isOdd = (P: Point): boolean => P[0] === 3;
+
+/** a^-1, by inverting a·mask: the variable-time inversion sees a uniform value. a and mask are not zero. */
+export function inverse(a: Scalar, mask: Scalar): Scalar {
+  const masked = scalarFrom(NoblePoint.Fn.inv(bigFrom(mul(a, mask))));
+  return mul(masked, mask);
+}
+
+/** Is the s of a signature above (q-1)/2? Public. */
+export const isHigh = (s: Scalar): boolean => bigFrom(s) > q >> 1n;
+
+/**
+ * Does libsecp256k1 accept (r, s) with low s on the digest under Q, and recover just Q from it?
+ * @param digest 32 bytes  @param recoveryId 0 to 3
+ */
+export function verifiesAndRecovers(
+  Q: Point,
+  digest: Bytes,
+  r: Scalar,
+  s: Scalar,
+  recoveryId: number,
+): boolean {
+  const signature = new Uint8Array(64);
+  signature.set(r);
+  signature.set(s, 32);
+  if (!lib.verifySignatureCompactLowS(signature, Q, digest)) return false;
+  const recovered = lib.recoverPublicKeyCompressed(signature, recoveryId as 0 | 1 | 2 | 3, digest);
+  return typeof recovered !== 'string' && equalBytes(recovered, Q);
+}

@@ -1,0 +1,1 @@
+export { reference as kernel } from '../arithmetic-reference.ts';

@@ -1,0 +1,90 @@
+/**
+ * Binary messages as data: an ordered list of fields of fixed length. The encoder, the decoder and the tests
+ * that tamper with every field read the same list.
+ * @module
+ */
+import type { Bytes } from '../bytes.ts';
+import { Abort } from '../errors.ts';
+import { decodePoint, decodeScalar, type Point, q, type Scalar, scalarFrom } from './secp256k1.ts';
+
+/**
+ * What a field holds: `hash` and `nonce` any bytes; `bits` packed bits, LSB first; `point` SEC1 compressed
+ * (33 B); `scalar` one and `scalars` many 32-byte big-endian values below q.
+ */
+export type FieldKind = 'hash' | 'nonce' | 'bits' | 'point' | 'scalar' | 'scalars';
+
+export interface Field {
+  readonly name: string;
+  /** Bytes. */
+  readonly length: number;
+  readonly kind: FieldKind;
+}
+
+export type Layout = readonly Field[];
+
+/** The fields of a message as plain bytes: cut, not yet validated. */
+export type RawFields<L extends Layout> = { readonly [F in L[number] as F['name']]: Bytes };
+
+/** The fields of a message after {@link validate}. */
+export type Fields<L extends Layout> = {
+  readonly [F in L[number] as F['name']]: F['kind'] extends 'point'
+    ? Point
+    : F['kind'] extends 'scalar'
+      ? Scalar
+      : Bytes;
+};
+
+/** Length of a message, bytes. */
+export const lengthOf = (layout: Layout): number => layout.reduce((n, field) => n + field.length, 0);
+
+/** Cuts a message into views of its fields. @throws {Abort} `E_MSG` unless the length is exact. */
+export function split<const L extends Layout>(layout: L, message: Bytes): RawFields<L> {
+  if (message.length !== lengthOf(layout)) throw new Abort('E_MSG', 'wrong length');
+  const fields: Record<string, Bytes> = {};
+  let at = 0;
+  for (const { name, length } of layout) {
+    fields[name] = message.subarray(at, at + length);
+    at += length;
+  }
+  return fields as RawFields<L>;
+}
+
+const order = scalarFrom(q - 1n);
+order[31] = (order[31] as number) + 1;
+
+/** Are all of these public 32-byte values below q? */
+function allBelowOrder(values: Bytes): boolean {
+  for (let at = 0; at < values.length; at += 32) {
+    let i = 0;
+    while (i < 32 && values[at + i] === order[i]) i++;
+    if (i === 32 || (values[at + i] as number) > (order[i] as number)) return false;
+  }
+  return true;
+}
+
+/** @throws {Abort} `E_MSG` on a point that is not one, or a scalar that is not below q. */
+export function validate<const L extends Layout>(layout: L, raw: RawFields<L>): Fields<L> {
+  const fields = raw as Readonly<Record<string, Bytes>>;
+  for (const { name, kind } of layout) {
+    const value = fields[name] as Bytes;
+    if (kind === 'point') decodePoint(value);
+    else if (kind === 'scalar') decodeScalar(value);
+    else if (kind === 'scalars' && !allBelowOrder(value)) throw new Abort('E_MSG', 'not a scalar');
+  }
+  // Sound: every point and scalar among the fields has just been through its decoder.
+  return raw as unknown as Fields<L>;
+}
+
+/** One message from its fields. @throws {RangeError} if a field has another length than the layout says. */
+export function encode<const L extends Layout>(layout: L, raw: RawFields<L>): Bytes {
+  const fields = raw as Readonly<Record<string, Bytes>>;
+  const out = new Uint8Array(lengthOf(layout));
+  let at = 0;
+  for (const { name, length } of layout) {
+    const value = fields[name];
+    if (value?.length !== length) throw new RangeError(`field ${name} must have ${length} bytes`);
+    out.set(value, at);
+    at += length;
+  }
+  return out;
+}
