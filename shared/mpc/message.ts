@@ -1,0 +1,87 @@
+/**
+ * Messages over several groups as data: an ordered list of fields of fixed length, read by the encoder, the
+ * decoder, and the tests that tamper with every field. A field of length 0 is one that this run does not have.
+ * @module
+ */
+import type { Bytes } from '../bytes.ts';
+import { Abort } from '../errors.ts';
+import * as ed from './ed25519.ts';
+import { checkOtPoints } from './ot-base.ts';
+import * as secp from './secp256k1.ts';
+
+/** Which values a field accepts: the decoders by kind. Each throws {Abort} `E_MSG`. */
+const decoders = {
+  bytes: () => {},
+  'secp256k1 point': secp.decodePoint,
+  'secp256k1 scalar': secp.decodeScalar,
+  'ed25519 point': ed.decodePoint,
+  'ed25519 scalar': ed.decodeScalar,
+  'ristretto255 points': checkOtPoints,
+} satisfies Record<string, (b: Bytes) => unknown>;
+
+export type MessageKind = keyof typeof decoders;
+
+interface ByKind {
+  readonly 'secp256k1 point': secp.Point;
+  readonly 'secp256k1 scalar': secp.Scalar;
+  readonly 'ed25519 point': ed.EdPoint;
+  readonly 'ed25519 scalar': ed.EdScalar;
+}
+
+export interface MessageField<N extends string = string, K extends MessageKind = MessageKind> {
+  readonly name: N;
+  /** Bytes; 0 if the field is absent in this run. */
+  readonly length: number;
+  readonly kind: K;
+}
+
+export type MessageLayout = readonly MessageField[];
+
+/** The decoded fields by name. An absent field is empty: its type only holds where its length is not 0. */
+export type Message<L extends MessageLayout> = {
+  readonly [F in L[number] as F['name']]: F['kind'] extends keyof ByKind ? ByKind[F['kind']] : Bytes;
+};
+
+export const field = <const N extends string, const K extends MessageKind>(
+  name: N,
+  length: number,
+  kind: K,
+): MessageField<N, K> => ({ name, length, kind });
+
+/** Bytes of a message. */
+export const messageLength = (layout: MessageLayout): number => layout.reduce((n, f) => n + f.length, 0);
+
+/** @throws {RangeError} if a value does not have the length of its field: a fault of this node. */
+export function encodeMessage<L extends MessageLayout>(
+  layout: L,
+  values: { readonly [F in L[number] as F['name']]: Bytes },
+): Bytes {
+  const out = new Uint8Array(messageLength(layout));
+  let at = 0;
+  for (const { name, length } of layout) {
+    const value = (values as Readonly<Record<string, Bytes>>)[name];
+    if (value?.length !== length) throw new RangeError(`field ${name} must have ${length} bytes`);
+    out.set(value, at);
+    at += length;
+  }
+  return out;
+}
+
+/**
+ * Copies of the fields, each through the decoder of its kind.
+ *
+ * @throws {Abort} `E_MSG` on any other length, a scalar not below the order, or a point that is not one
+ */
+export function decodeMessage<L extends MessageLayout>(layout: L, message: Bytes): Message<L> {
+  if (message.length !== messageLength(layout)) throw new Abort('E_MSG', 'wrong length');
+  const fields: Record<string, Bytes> = {};
+  let at = 0;
+  for (const { name, length, kind } of layout) {
+    const value = message.slice(at, at + length);
+    if (length > 0) decoders[kind](value);
+    fields[name] = value;
+    at += length;
+  }
+  // Sound: every value that is there has been through the decoder of its kind.
+  return fields as Message<L>;
+}
