@@ -5,13 +5,20 @@
  */
 import { Abort } from '../errors.ts';
 
-/** @returns a function that hands out `value` on its first call. @throws {Abort} `E_USED` on any later one. */
-export function once<T>(value: T): () => T {
+/** A value that can be taken out once. */
+export interface Once<T> {
+  /** @throws {Abort} `E_USED` on any call but the first */
+  readonly take: () => T;
+}
+
+export function once<T>(value: T): Once<T> {
   let left: { readonly value: T } | null = { value };
-  return () => {
-    if (left === null) throw new Abort('E_USED', 'this session was used before');
-    const taken = left.value;
-    left = null;
-    return taken;
+  return {
+    take: () => {
+      if (left === null) throw new Abort('E_USED', 'this session was used before');
+      const taken = left.value;
+      left = null;
+      return taken;
+    },
   };
 }
