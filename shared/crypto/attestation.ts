@@ -60,18 +60,21 @@ export function pointOfSpki(spki: Bytes): Bytes {
 
 export const spkiOfPoint = (point: Bytes): Bytes => concat(spkiPrefix, point);
 
+/** Did the identity key sign this delegation? */
+export function verifyDelegation({ signed, signature }: Delegation, identity: Bytes): boolean {
+  try {
+    // Low-s is not required: KMS returns either, and nothing here is identified by its signature.
+    return p256.verify(signature, signed, pointOfSpki(identity), { format: 'der', lowS: false });
+  } catch {
+    return false;
+  }
+}
+
 /**
- * The delegated key, if the identity key delegated to it and `atMs` lies within its hour.
+ * The body of a delegation whose signature was verified, if `atMs` lies within its hour.
  * @throws {Error} otherwise.
  */
-export function openDelegation(
-  { signed, signature }: Delegation,
-  identity: Bytes,
-  atMs: number,
-): DelegationBody {
-  // Low-s is not required: KMS returns either, and nothing here is identified by its signature.
-  if (!p256.verify(signature, signed, pointOfSpki(identity), { format: 'der', lowS: false }))
-    throw new Error('the delegation is not signed by the pinned identity');
+export function delegationAt({ signed }: Delegation, atMs: number): DelegationBody {
   const body = JSON.parse(new TextDecoder().decode(signed)) as DelegationBody;
   const [from, to] = [Number(body.notBefore), Number(body.notAfter)];
   if (body.type !== 'planbok/delegation/v1') throw new Error('not a delegation');
@@ -107,7 +110,8 @@ export function openAttested<D extends Said>(attested: Attested<D>, node: NodeNa
     signed: fromBase64url(attested.delegation.signed),
     signature: fromBase64url(attested.delegation.signature),
   };
-  const body = openDelegation(delegation, identity, Number(document.issued));
+  if (!verifyDelegation(delegation, identity)) throw new Error('not delegated by the pinned identity');
+  const body = delegationAt(delegation, Number(document.issued));
   if (body.node !== node) throw new Error('the delegation is of the other node');
   const signature = fromBase64url(attested.signature);
   if (!ed25519.verify(signature, attestedBytes(document), fromBase64url(body.publicKey), { zip215: false }))

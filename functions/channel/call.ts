@@ -1,0 +1,53 @@
+/**
+ * Node 1's side of the channel: seals a request, sends it once, opens the answer. Nothing here ever sends a
+ * message twice.
+ * @module
+ */
+import { type Bytes, equalBytes } from '#shared/bytes.ts';
+import { CustodyError, type ErrorCode, errorCodes } from '#shared/errors.ts';
+import type { Clock, Transport } from '../ports.ts';
+import { Dropped, openEnvelope, sealEnvelope } from './envelope.ts';
+import type { NodeIdentity } from './identity.ts';
+
+export interface Peer {
+  /**
+   * The body of Node 2's answer to step `step` of the session.
+   * @throws {CustodyError} what Node 2 refuses with; `node_unavailable` if there is no authentic answer
+   */
+  call(method: string, session: Bytes, step: number, body: Bytes): Promise<Bytes>;
+}
+
+export interface PeerPorts {
+  readonly identity: NodeIdentity;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  /** Node 2's pinned identity key, DER SubjectPublicKeyInfo. */
+  readonly peerIdentity: Bytes;
+}
+
+export function peerOver({ identity, transport, clock, peerIdentity }: PeerPorts): Peer {
+  return {
+    async call(method, session, step, body) {
+      const [voice, tlsKeyHash] = await Promise.all([identity.voice(), transport.tlsKeyHash()]);
+      const head = { from: 'node1', to: 'node2', method, session, step } as const;
+      const request = sealEnvelope(voice, head, { body, tlsKeyHash }, clock());
+      const answer = await transport.send(method, request.envelope);
+      const expected = { from: 'node2', to: 'node1', method, session, step: step + 1 } as const;
+      try {
+        const { content } = openEnvelope(answer, expected, peerIdentity, clock());
+        if (!equalBytes(content.answers, request.digest)) throw new Dropped('answers another message');
+        if (content.errorCode !== '') throw refusal(content.errorCode, content.errorDetail);
+        return content.body;
+      } catch (error) {
+        if (error instanceof Dropped)
+          throw new CustodyError('node_unavailable', 'Node 2 gave no authentic answer', { cause: error });
+        throw error;
+      }
+    },
+  };
+}
+
+const refusal = (code: string, detail: string): CustodyError =>
+  Object.hasOwn(errorCodes, code)
+    ? new CustodyError(code as ErrorCode, detail)
+    : new CustodyError('node_unavailable', 'Node 2 refused with an unknown code');

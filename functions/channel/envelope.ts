@@ -1,0 +1,135 @@
+/**
+ * The signed envelope around everything that one node says to the other. It is verified before its body is
+ * parsed; one that does not verify is dropped and can change nothing: above all, it never locks a key.
+ * @module
+ */
+import { createHash, createPublicKey, verify } from 'node:crypto';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { type Bytes, concat, equalBytes, fromBase64url, utf8 } from '#shared/bytes.ts';
+import {
+  type Delegation,
+  type DelegationBody,
+  delegationAt,
+  type NodeName,
+  verifyDelegation,
+} from '#shared/crypto/attestation.ts';
+import { EnvelopeSchema, type Signed, SignedSchema } from '../../proto/generated/planbok/node/v1/node_pb.ts';
+import type { Voice } from './identity.ts';
+
+/** How old an envelope may be, and how far ahead its sender's clock, milliseconds. */
+const maxAgeMs = 60_000;
+
+/** The envelope is not one: not authentic, not for us, not now. Nothing happened. */
+export class Dropped extends Error {
+  override readonly name = 'Dropped';
+}
+
+/** What sender and receiver must agree on besides the body. */
+export interface EnvelopeHead {
+  readonly from: NodeName;
+  readonly to: NodeName;
+  readonly method: string;
+  /** 16 bytes. */
+  readonly session: Bytes;
+  readonly step: number;
+}
+
+export interface EnvelopeContent {
+  readonly body?: Bytes;
+  readonly error?: { readonly code: string; readonly detail: string };
+  /** Answers: SHA-256 of the `signed` bytes of the request. */
+  readonly answers?: Bytes;
+  /** Requests: SHA-256 of the sender's TLS key. */
+  readonly tlsKeyHash?: Bytes;
+}
+
+export const hashOf = (bytes: Bytes): Bytes => new Uint8Array(createHash('sha256').update(bytes).digest());
+
+const signatureInput = (signed: Bytes): Bytes => concat(utf8('planbok/envelope/v1\0'), signed);
+
+/** A serialized Envelope, and the hash that its answer must carry. */
+export function sealEnvelope(
+  voice: Voice,
+  head: EnvelopeHead,
+  content: EnvelopeContent,
+  nowMs: number,
+): { readonly envelope: Bytes; readonly digest: Bytes } {
+  const signed = toBinary(
+    SignedSchema,
+    create(SignedSchema, {
+      version: 1,
+      ...head,
+      answers: content.answers ?? new Uint8Array(),
+      tlsKeyHash: content.tlsKeyHash ?? new Uint8Array(),
+      delegation: voice.delegation,
+      issuedMs: BigInt(nowMs),
+      body: content.body ?? new Uint8Array(),
+      errorCode: content.error?.code ?? '',
+      errorDetail: content.error?.detail ?? '',
+    }),
+  );
+  const signature = voice.sign(signatureInput(signed));
+  const envelope = toBinary(EnvelopeSchema, create(EnvelopeSchema, { signed, signature }));
+  return { envelope, digest: hashOf(signed) };
+}
+
+/**
+ * The content of an authentic envelope, and its hash.
+ * @param identity the sender's pinned P-256 identity key, DER SubjectPublicKeyInfo
+ * @throws {Dropped} on anything else
+ */
+export function openEnvelope(
+  envelope: Bytes,
+  expected: Partial<EnvelopeHead> & Pick<EnvelopeHead, 'from' | 'to' | 'method'>,
+  identity: Bytes,
+  nowMs: number,
+): { readonly content: Signed; readonly digest: Bytes } {
+  try {
+    const { signed, signature } = fromBinary(EnvelopeSchema, envelope);
+    const content = fromBinary(SignedSchema, signed);
+    if (content.delegation === undefined) throw new Dropped('no delegation');
+    const delegation = openPeerDelegation(content.delegation, identity, nowMs);
+    if (delegation.node !== expected.from) throw new Dropped('the delegation is of another node');
+    const key = ed25519Key(fromBase64url(delegation.publicKey));
+    if (!verify(null, signatureInput(signed), key, signature))
+      throw new Dropped('the signature does not verify');
+    assertHead(content, expected);
+    if (Math.abs(Number(content.issuedMs) - nowMs) > maxAgeMs) throw new Dropped('not of this minute');
+    return { content, digest: hashOf(signed) };
+  } catch (cause) {
+    throw cause instanceof Dropped ? cause : new Dropped('not an envelope', { cause });
+  }
+}
+
+/** The delegation whose P-256 signature was verified last: a peer's is the same for most of an hour. */
+let verified: (Delegation & { readonly identity: Bytes }) | undefined;
+
+function openPeerDelegation(delegation: Delegation, identity: Bytes, nowMs: number): DelegationBody {
+  const known =
+    verified !== undefined &&
+    equalBytes(verified.identity, identity) &&
+    equalBytes(verified.signed, delegation.signed) &&
+    equalBytes(verified.signature, delegation.signature);
+  if (!known) {
+    if (!verifyDelegation(delegation, identity)) throw new Dropped('not delegated by the pinned identity');
+    verified = { ...delegation, identity };
+  }
+  return delegationAt(delegation, nowMs);
+}
+
+function assertHead(content: Signed, expected: Partial<EnvelopeHead>): void {
+  if (content.version !== 1) throw new Dropped('another version');
+  if (content.session.length !== 16) throw new Dropped('no session');
+  for (const name of ['from', 'to', 'method', 'step'] as const)
+    if (expected[name] !== undefined && content[name] !== expected[name])
+      throw new Dropped(`another ${name}`);
+  if (expected.session !== undefined && !equalBytes(content.session, expected.session))
+    throw new Dropped('another session');
+}
+
+const spkiPrefix = Uint8Array.from([0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00]);
+
+function ed25519Key(raw: Bytes) {
+  if (raw.length !== 32) throw new Dropped('not a key');
+  return createPublicKey({ key: Buffer.from(concat(spkiPrefix, raw)), format: 'der', type: 'spki' });
+}

@@ -1,0 +1,69 @@
+/**
+ * Node 2's side of the channel: opens a request, runs the method, seals the answer. A failure that this
+ * system expects is answered inside a signed envelope; what is not an authentic request is dropped.
+ * @module
+ */
+import { type Bytes, equalBytes } from '#shared/bytes.ts';
+import { CustodyError } from '#shared/errors.ts';
+import type { Clock, Log } from '../ports.ts';
+import { Dropped, type EnvelopeContent, openEnvelope, sealEnvelope } from './envelope.ts';
+import type { NodeIdentity } from './identity.ts';
+
+/** An authentic request of Node 1. */
+export interface PeerRequest {
+  readonly session: Bytes;
+  readonly step: number;
+  readonly body: Bytes;
+  /** When this node received it, epoch ms: refusals of signing leave at a fixed time after it. */
+  readonly receivedMs: number;
+}
+
+/** A method: body of the request in, body of the answer out. */
+export type Method = (request: PeerRequest) => Promise<Bytes>;
+
+export interface ServerPorts {
+  readonly identity: NodeIdentity;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Node 1's pinned identity key, DER SubjectPublicKeyInfo. */
+  readonly peerIdentity: Bytes;
+}
+
+/**
+ * Answers one envelope.
+ * @param tlsKeyHash SHA-256 of the key of the client certificate that this connection was made with
+ * @throws {Dropped} if the envelope is not an authentic request for this method over this connection
+ */
+export async function answer(
+  { identity, clock, log, peerIdentity }: ServerPorts,
+  methods: Readonly<Record<string, Method>>,
+  method: string,
+  envelope: Bytes,
+  tlsKeyHash: Bytes,
+): Promise<Bytes> {
+  const receivedMs = clock();
+  const { content, digest } = openEnvelope(
+    envelope,
+    { from: 'node1', to: 'node2', method },
+    peerIdentity,
+    receivedMs,
+  );
+  if (!equalBytes(content.tlsKeyHash, tlsKeyHash)) throw new Dropped('another TLS key');
+  if (content.step % 2 !== 1) throw new Dropped('requests have odd steps');
+  const run = methods[method];
+  if (run === undefined) throw new Dropped('no such method');
+  const { session, step, body } = content;
+  const head = { from: 'node2', to: 'node1', method, session, step: step + 1 } as const;
+  const reply = async (what: EnvelopeContent): Promise<Bytes> =>
+    sealEnvelope(await identity.voice(), head, { ...what, answers: digest }, clock()).envelope;
+  try {
+    return await reply({ body: await run({ session, step, body, receivedMs }) });
+  } catch (error) {
+    if (!(error instanceof CustodyError)) throw error;
+    log.warn('refused', { method, code: error.code });
+    // The peer learns the code of a refusal and, for what is wrong with the actor's request, the reason.
+    // What a cryptographic check found is never told: such failures carry the one generic code.
+    const detail = error.code === 'protocol_abort' ? 'aborted' : error.message;
+    return reply({ error: { code: error.code, detail } });
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * The ledger of keys: may this key sign now? One item per (key, epoch), written when a key is made, after a
+ * failed check, or by an administrator; never by a signature that goes well.
+ * @module
+ */
+import type { Bytes } from '#shared/bytes.ts';
+import type { AbortCode } from '#shared/errors.ts';
+import type { Clock, Item, Log, Table } from '../ports.ts';
+
+/** LOCKED_OT ends with a refresh only; LOCKED_CHK may be cleared by a human (ecdsa.md 8). */
+export type KeyState = 'PENDING' | 'ACTIVE' | 'LOCKED_OT' | 'LOCKED_CHK';
+
+export interface KeyEntry {
+  readonly state: KeyState;
+  /** DKG session that made (or is making) the key, 32 bytes. */
+  readonly sid: Bytes;
+}
+
+/** The first epoch of every key. */
+export const firstEpoch = 1;
+
+const keyOf = (key: string, epoch: number): Item => ({ key, epoch: String(epoch) });
+
+export interface Ledger {
+  /** Strongly consistent. */
+  read(key: string, epoch: number): Promise<KeyEntry | undefined>;
+  /** Begins, or replaces, an unfinished DKG. False if the key is already made. */
+  begin(key: string, epoch: number, sid: Bytes): Promise<boolean>;
+  /** The commit point of a DKG. False if this attempt was replaced or discarded meanwhile. */
+  activate(key: string, epoch: number, sid: Bytes): Promise<boolean>;
+  /** Ends an unfinished attempt for good: `activate` with its sid fails from now on. */
+  discard(key: string, epoch: number, sid: Bytes): Promise<void>;
+  /** The number of this self-test: 0 for the first. */
+  countSelfTest(key: string, epoch: number): Promise<number>;
+  /**
+   * What a failed check does to the key: a lock, a strike, or nothing. Resolves only when the lock is
+   * stored: the caller answers after that.
+   */
+  punish(key: string, epoch: number, abort: AbortCode): Promise<void>;
+}
+
+const lockOf: Partial<Record<AbortCode, KeyState>> = {
+  E_OT: 'LOCKED_OT',
+  E_VOLE: 'LOCKED_CHK',
+  E_GAMMA: 'LOCKED_CHK',
+};
+const strikes: readonly AbortCode[] = ['E_COM', 'E_PK', 'E_SIG', 'E_POK'];
+/** Three strikes within a day lock the key. */
+const strikeLimit = 3;
+const strikeWindowMs = 24 * 3_600_000;
+/** How often a lock write is tried before its failure is the caller's. */
+const lockAttempts = 20;
+
+export function ledgerOver(table: Table, clock: Clock, log: Log): Ledger {
+  const lock = async (key: string, epoch: number, state: KeyState, abort: AbortCode): Promise<void> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        // LOCKED_OT is never weakened to LOCKED_CHK.
+        await table.update(keyOf(key, epoch), { set: { state, lockedFor: abort, lockedMs: clock() } }, [
+          [['state', '<>', 'LOCKED_OT']],
+        ]);
+        log.alarm('key locked', { key, epoch, abort });
+        return;
+      } catch (error) {
+        if (attempt === lockAttempts) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 25 * attempt));
+      }
+    }
+  };
+  return {
+    async read(key, epoch) {
+      const item = await table.get(keyOf(key, epoch));
+      return item && { state: item['state'] as KeyState, sid: item['sid'] as Bytes };
+    },
+    begin: (key, epoch, sid) =>
+      table.put({ ...keyOf(key, epoch), state: 'PENDING', sid }, [
+        [['key', 'absent']],
+        [['state', '=', 'PENDING']],
+      ]),
+    async activate(key, epoch, sid) {
+      const when = [
+        [
+          ['state', '=', 'PENDING'],
+          ['sid', '=', sid],
+        ],
+      ] as const;
+      return (await table.update(keyOf(key, epoch), { set: { state: 'ACTIVE' } }, when)) !== null;
+    },
+    async discard(key, epoch, sid) {
+      await table.delete(keyOf(key, epoch), [
+        [
+          ['state', '=', 'PENDING'],
+          ['sid', '=', sid],
+        ],
+      ]);
+    },
+    async countSelfTest(key, epoch) {
+      const result = await table.update(keyOf(key, epoch), { add: { selfTests: 1 } });
+      return Number(result?.after['selfTests']) - 1;
+    },
+    async punish(key, epoch, abort) {
+      const state = lockOf[abort];
+      if (state !== undefined) return lock(key, epoch, state, abort);
+      if (!strikes.includes(abort)) return;
+      const struck = await strike(table, keyOf(key, epoch), clock());
+      log.alarm('strike', { key, epoch, abort, strikes: struck });
+      if (struck >= strikeLimit) await lock(key, epoch, 'LOCKED_CHK', abort);
+    },
+  };
+}
+
+/** Counts a strike; the count starts anew when the last window is over. */
+async function strike(table: Table, key: Item, nowMs: number): Promise<number> {
+  const counted = await table.update(key, { add: { strikes: 1 } }, [
+    [['strikesFromMs', '>', nowMs - strikeWindowMs]],
+  ]);
+  if (counted !== null) return Number(counted.after['strikes']);
+  await table.update(key, { set: { strikes: 1, strikesFromMs: nowMs } }, [
+    [['strikesFromMs', 'absent']],
+    [['strikesFromMs', '<=', nowMs - strikeWindowMs]],
+  ]);
+  return 1;
+}
