@@ -5,7 +5,7 @@
  */
 import { type Bytes, fromBase64url, toBase64url, utf8 } from '#shared/bytes.ts';
 import { CustodyError } from '#shared/errors.ts';
-import type { Change, Item, Value } from '../ports.ts';
+import type { Change, Item, Table, Value } from '../ports.ts';
 import type { TableSpec } from '../tables.ts';
 
 /** The values of the key attributes, by name. */
@@ -84,15 +84,37 @@ export const copyItem = (item: Item): Item =>
     ]),
   );
 
-/** A cursor names the last item seen: `list`, `listOrder` and the table's key attributes, all strings. */
+/** The attribute that an index goes by, its value, and the index's name. */
+export interface Listing {
+  readonly attribute: 'list' | 'parent';
+  readonly value: string;
+  readonly index: 'byList' | 'byParent';
+}
+
+/** @throws {TypeError} if the table has no such index. */
+export function listing(spec: TableSpec, by: Parameters<Table['list']>[0]): Listing {
+  if (!spec.listed) throw new TypeError('this table has no lists');
+  return 'list' in by
+    ? { attribute: 'list', value: by.list, index: 'byList' }
+    : { attribute: 'parent', value: by.parent, index: 'byParent' };
+}
+
+/** Where an item stands in a listing: the index's two attributes and the table's key. */
+export const positionOf = (spec: TableSpec, { attribute, value }: Listing, item: Item): Key => ({
+  ...keyOf(spec, item),
+  [attribute]: value,
+  listOrder: String(item['listOrder']),
+});
+
 export const encodeCursor = (position: Key): string => toBase64url(utf8(JSON.stringify(position)));
 
 /**
- * @throws {CustodyError} `request_invalid` unless it is a cursor of this table and of this list: a caller
- * who may read one list must not reach another through a cursor.
+ * The position that a cursor names.
+ * @throws {CustodyError} `request_invalid` unless it is a cursor of this table and of this very listing:
+ * a caller who may read one list must not reach another through a cursor.
  */
-export function decodeCursor(spec: TableSpec, list: string, cursor: string): Key {
-  const names = [...keyNames(spec), 'list', 'listOrder'];
+export function decodeCursor(spec: TableSpec, { attribute, value }: Listing, cursor: string): Key {
+  const names = [...keyNames(spec), attribute, 'listOrder'];
   const refuse = () => new CustodyError('request_invalid', 'this is not a cursor of this list');
   let position: unknown;
   try {
@@ -104,8 +126,8 @@ export function decodeCursor(spec: TableSpec, list: string, cursor: string): Key
   const entries = Object.entries(position);
   const ok =
     entries.length === names.length &&
-    entries.every(([name, value]) => names.includes(name) && typeof value === 'string' && value !== '');
-  if (!ok || (position as Key)['list'] !== list) throw refuse();
+    entries.every(([name, part]) => names.includes(name) && typeof part === 'string' && part !== '');
+  if (!ok || (position as Key)[attribute] !== value) throw refuse();
   return position as Key;
 }
 

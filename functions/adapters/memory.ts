@@ -26,7 +26,9 @@ import {
   encodeCursor,
   type Key,
   keyOf,
+  listing,
   lookupKey,
+  positionOf,
 } from './item.ts';
 
 /** Order of two values of one type; undefined across types and for booleans, which have no order. */
@@ -94,25 +96,20 @@ export function memoryTable(spec: TableSpec): Table {
       items.delete(id);
       return true;
     },
-    async list(list, { limit, cursor }) {
-      if (!spec.listed) throw new TypeError('this table has no index byList');
-      const position = (item: Item): Key => ({
-        ...keyOf(spec, item),
-        list,
-        listOrder: String(item['listOrder']),
-      });
-      // Newest first; among equals the key decides, so that a page never starts in the middle of nothing.
+    async list(by, { limit, cursor }) {
+      const wanted = listing(spec, by);
+      // Newest first; among equals the key decides, so that each row has one place.
       const rank = (p: Key) => utf8([p['listOrder'], p[spec.hash], spec.range && p[spec.range]].join('\0'));
-      const start = cursor === undefined ? undefined : rank(decodeCursor(spec, list, cursor));
+      const start = cursor === undefined ? undefined : rank(decodeCursor(spec, wanted, cursor));
       const rows = [...items.values()]
-        .filter((item) => item['list'] === list && typeof item['listOrder'] === 'string')
-        .map((item) => ({ item, rank: rank(position(item)) }))
+        .filter((item) => item[wanted.attribute] === wanted.value && typeof item['listOrder'] === 'string')
+        .map((item) => ({ item, rank: rank(positionOf(spec, wanted, item)) }))
         .filter((row) => start === undefined || compareBytes(row.rank, start) < 0)
         .sort((a, b) => compareBytes(b.rank, a.rank));
       const page = rows.slice(0, limit).map((row) => copyItem(row.item));
       const last = page.at(-1);
       return rows.length > limit && last
-        ? { items: page, cursor: encodeCursor(position(last)) }
+        ? { items: page, cursor: encodeCursor(positionOf(spec, wanted, last)) }
         : { items: page };
     },
   };
