@@ -67,7 +67,7 @@ export function mulPoint(x: EdScalar, P: EdPoint): EdPoint | null {
 }
 
 /** A sum of points, or null for the identity. */
-export function addPoints(...points: readonly EdPoint[]): EdPoint | null {
-  const sum = points.reduce<Uint8Array>((s, P) => sodium.crypto_core_ed25519_add(s, P), identity);
+export function addPoints(first: EdPoint, ...others: readonly EdPoint[]): EdPoint | null {
+  const sum = others.reduce<Uint8Array>((s, P) => sodium.crypto_core_ed25519_add(s, P), first);
   return sodium.compare(sum, identity) === 0 ? null : (sum as EdPoint);
 }

@@ -58,5 +58,5 @@ export const ed25519Group: Group<ed.EdScalar, ed.EdPoint> = {
   isZero: ed.isZero,
   mulBase: ed.mulBase,
   mulPublic: ed.mulPoint,
-  addPublic: ed.addPoints,
+  addPublic: (first, ...others) => (first === undefined ? null : ed.addPoints(first, ...others)),
 };
