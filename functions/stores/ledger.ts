@@ -5,15 +5,47 @@
  */
 import type { Bytes } from '#shared/bytes.ts';
 import type { AbortCode } from '#shared/errors.ts';
-import type { Clock, Item, Log, Table } from '../ports.ts';
+import type { KeyType } from '#shared/mpc/context.ts';
+import type { Clock, Item, Log, Table, When } from '../ports.ts';
 
 /** LOCKED_OT ends with a refresh only; LOCKED_CHK may be cleared by a human (ecdsa.md 8). */
 export type KeyState = 'PENDING' | 'ACTIVE' | 'LOCKED_OT' | 'LOCKED_CHK';
 
-export interface KeyEntry {
-  readonly state: KeyState;
-  /** DKG session that made (or is making) the key, 32 bytes. */
+/** The public side of a wallet set's keys, stored in the same write that makes them active. */
+export interface AccountKeys {
+  readonly organization: string;
+  readonly name: string;
+  readonly custody: 'standard';
+  readonly keyTypes: readonly KeyType[];
+  /** Of the DKG, 32 bytes. */
   readonly sid: Bytes;
+  /** The protocol context, 32 bytes. */
+  readonly ctx: Bytes;
+  /** Chain code, 32 bytes; public, as in an extended public key. */
+  readonly cc: Bytes;
+  /** Account public keys: 33 bytes compressed, 32 bytes; absent without that key type. */
+  readonly secp256k1?: Bytes;
+  readonly ed25519?: Bytes;
+  /** RFC 3339, UTC. */
+  readonly created: string;
+  /** The peer's confirmation (D4) of the DKG, 32 bytes: what it must say, or what this node said. */
+  readonly confirmation: Bytes;
+}
+
+export interface KeyEntry {
+  /** The wallet set. */
+  readonly key: string;
+  readonly epoch: number;
+  readonly state: KeyState;
+  /** Protocol session that made (or is making) the key, 16 bytes. */
+  readonly attempt: Bytes;
+  /** Absent at Node 2 while the key is being made. */
+  readonly account?: AccountKeys;
+}
+
+/** A key that can sign. */
+export interface ActiveKey extends KeyEntry {
+  readonly account: AccountKeys;
 }
 
 /** The first epoch of every key. */
@@ -25,11 +57,11 @@ export interface Ledger {
   /** Strongly consistent. */
   read(key: string, epoch: number): Promise<KeyEntry | undefined>;
   /** Begins, or replaces, an unfinished DKG. False if the key is already made. */
-  begin(key: string, epoch: number, sid: Bytes): Promise<boolean>;
+  begin(key: string, epoch: number, attempt: Bytes, account?: AccountKeys): Promise<boolean>;
   /** The commit point of a DKG. False if this attempt was replaced or discarded meanwhile. */
-  activate(key: string, epoch: number, sid: Bytes): Promise<boolean>;
-  /** Ends an unfinished attempt for good: `activate` with its sid fails from now on. */
-  discard(key: string, epoch: number, sid: Bytes): Promise<void>;
+  activate(key: string, epoch: number, attempt: Bytes, account: AccountKeys): Promise<boolean>;
+  /** Ends an unfinished attempt for good: `activate` of it fails from now on. */
+  discard(key: string, epoch: number, attempt: Bytes): Promise<void>;
   /** The number of this self-test: 0 for the first. */
   countSelfTest(key: string, epoch: number): Promise<number>;
   /**
@@ -70,29 +102,19 @@ export function ledgerOver(table: Table, clock: Clock, log: Log): Ledger {
   return {
     async read(key, epoch) {
       const item = await table.get(keyOf(key, epoch));
-      return item && { state: item['state'] as KeyState, sid: item['sid'] as Bytes };
+      return item && entryOf(item);
     },
-    begin: (key, epoch, sid) =>
-      table.put({ ...keyOf(key, epoch), state: 'PENDING', sid }, [
+    begin: (key, epoch, attempt, account) =>
+      table.put({ ...keyOf(key, epoch), state: 'PENDING', attempt, ...(account && attributesOf(account)) }, [
         [['key', 'absent']],
         [['state', '=', 'PENDING']],
       ]),
-    async activate(key, epoch, sid) {
-      const when = [
-        [
-          ['state', '=', 'PENDING'],
-          ['sid', '=', sid],
-        ],
-      ] as const;
-      return (await table.update(keyOf(key, epoch), { set: { state: 'ACTIVE' } }, when)) !== null;
+    async activate(key, epoch, attempt, account) {
+      const set = { state: 'ACTIVE', ...attributesOf(account) };
+      return (await table.update(keyOf(key, epoch), { set }, pendingUnder(attempt))) !== null;
     },
-    async discard(key, epoch, sid) {
-      await table.delete(keyOf(key, epoch), [
-        [
-          ['state', '=', 'PENDING'],
-          ['sid', '=', sid],
-        ],
-      ]);
+    async discard(key, epoch, attempt) {
+      await table.delete(keyOf(key, epoch), pendingUnder(attempt));
     },
     async countSelfTest(key, epoch) {
       const result = await table.update(keyOf(key, epoch), { add: { selfTests: 1 } });
@@ -107,6 +129,26 @@ export function ledgerOver(table: Table, clock: Clock, log: Log): Ledger {
       if (struck >= strikeLimit) await lock(key, epoch, 'LOCKED_CHK', abort);
     },
   };
+}
+
+const pendingUnder = (attempt: Bytes): When => [
+  [
+    ['state', '=', 'PENDING'],
+    ['attempt', '=', attempt],
+  ],
+];
+
+const attributesOf = ({ keyTypes, ...rest }: AccountKeys): Item => ({
+  ...(Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)) as Item),
+  keyTypes: keyTypes.join(','),
+});
+
+function entryOf(item: Item): KeyEntry {
+  const { key, epoch, state, attempt, keyTypes, ...rest } = item;
+  const entry = { key, epoch: Number(epoch), state, attempt } as KeyEntry;
+  if (keyTypes === undefined) return entry;
+  const account = { ...rest, keyTypes: String(keyTypes).split(',') } as unknown as AccountKeys;
+  return { ...entry, account };
 }
 
 /** Counts a strike; the count starts anew when the last window is over. */

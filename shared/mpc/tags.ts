@@ -34,6 +34,9 @@ export const tags = {
   hedge: 'planbok/v1/hedge',
   stateKey: 'planbok/v1/state/key',
   stateAad: 'planbok/v1/state/aad',
+  // The signature that every new key makes before it is shown to anyone.
+  selfTestDigest: 'planbok/v1/self-test/digest',
+  selfTestSession: 'planbok/v1/self-test/session',
 } as const;
 
 export type Tag = (typeof tags)[keyof typeof tags];

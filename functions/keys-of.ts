@@ -1,0 +1,52 @@
+/**
+ * From a node's record of an account to the keys of its wallets: each node derives what it needs from its
+ * own stored account keys and chain code.
+ * @module
+ */
+import type { Bytes } from '#shared/bytes.ts';
+import { type AddressType, addressOf, type Blockchain, chainInfo } from '#shared/chains/chains.ts';
+import type { WalletKey } from '#shared/chains/payload.ts';
+import { CustodyError } from '#shared/errors.ts';
+import {
+  type DerivedEd25519,
+  type DerivedSecp256k1,
+  deriveEd25519,
+  deriveSecp256k1,
+} from '#shared/mpc/derive.ts';
+import type { EdPoint } from '#shared/mpc/ed25519.ts';
+import type { Point } from '#shared/mpc/secp256k1.ts';
+import type { AccountKeys } from './stores/ledger.ts';
+import type { Wallet } from './stores/resources.ts';
+
+const missing = (keyType: string): CustodyError =>
+  new CustodyError('key_type_missing', `the wallet set has no ${keyType} key`);
+
+/** The account's keys were decoded when they were made; what this node stored itself is taken as it is. */
+export function secp256k1At({ secp256k1, cc }: AccountKeys, path: string): DerivedSecp256k1 {
+  if (secp256k1 === undefined) throw missing('secp256k1');
+  return deriveSecp256k1(secp256k1 as Point, cc, path);
+}
+
+export function ed25519At({ ed25519, cc }: AccountKeys, path: string): DerivedEd25519 {
+  if (ed25519 === undefined) throw missing('ed25519');
+  return deriveEd25519(ed25519 as EdPoint, cc, path);
+}
+
+/** Derived public key and address of a wallet. @throws {CustodyError} `key_type_missing` */
+export function walletKeyAt(
+  account: AccountKeys,
+  blockchain: Blockchain,
+  addressType: AddressType | undefined,
+  path: string,
+): { readonly publicKey: Bytes; readonly address: string } {
+  const publicKey =
+    chainInfo(blockchain).curve === 'secp256k1' ? secp256k1At(account, path).Q : ed25519At(account, path).A;
+  return { publicKey, address: addressOf(blockchain, addressType, publicKey) };
+}
+
+/** What the chain decoders need to know of a wallet. */
+export function walletKeyOf(account: AccountKeys, wallet: Wallet): WalletKey {
+  const { blockchain, path, publicKey, address, addressType } = wallet;
+  const xpub = account.secp256k1 && { accountXpub: { Q: account.secp256k1, cc: account.cc } };
+  return { blockchain, path, publicKey, address, ...(addressType && { addressType }), ...xpub };
+}

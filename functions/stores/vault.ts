@@ -1,0 +1,88 @@
+/**
+ * Envelope encryption: AES-256-GCM under a data key of KMS, made for one ciphertext. The header is
+ * authenticated by the cipher, the context by KMS: what is moved to another key, node, purpose or epoch does
+ * not open.
+ * @module
+ */
+import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { type Bytes, concat } from '#shared/bytes.ts';
+import type { NodeName } from '#shared/crypto/attestation.ts';
+import { CustodyError } from '#shared/errors.ts';
+import type { EncryptionContext, KeyService, Random } from '../ports.ts';
+
+/** What a ciphertext is for. */
+export interface Purpose {
+  readonly purpose: 'share' | 'dkg';
+  readonly key: string;
+  readonly epoch: number;
+}
+
+export interface Sealed {
+  /** The data key, wrapped by KMS. */
+  readonly wrapped: Bytes;
+  /** `nonce 12 ‖ ciphertext ‖ tag 16`. */
+  readonly sealed: Bytes;
+}
+
+export interface Vault {
+  /** One KMS call. The caller still owns `plaintext` and wipes it. */
+  seal(purpose: Purpose, header: Bytes, plaintext: Bytes): Promise<Sealed>;
+  /** One KMS call. The caller wipes the result. @throws {CustodyError} `share_unreadable` */
+  open(purpose: Purpose, header: Bytes, sealed: Sealed): Promise<Bytes>;
+}
+
+export interface VaultPorts {
+  readonly keys: Pick<KeyService, 'generateDataKey' | 'decryptDataKey'>;
+  readonly random: Random;
+  readonly node: NodeName;
+}
+
+export function vaultOf({ keys, random, node }: VaultPorts): Vault {
+  const contextOf = ({ purpose, key, epoch }: Purpose): EncryptionContext => ({
+    'planbok:app': 'planbok',
+    'planbok:node': node,
+    'planbok:purpose': purpose,
+    'planbok:key': key,
+    'planbok:epoch': String(epoch),
+  });
+  return {
+    async seal(purpose, header, plaintext) {
+      const { key, wrapped } = await keys.generateDataKey(contextOf(purpose));
+      try {
+        return { wrapped, sealed: encrypt(key, header, plaintext, random(12)) };
+      } finally {
+        key.fill(0);
+      }
+    },
+    async open(purpose, header, { wrapped, sealed }) {
+      const key = await keys.decryptDataKey(wrapped, contextOf(purpose));
+      try {
+        return decrypt(key, header, sealed);
+      } finally {
+        key.fill(0);
+      }
+    },
+  };
+}
+
+function encrypt(key: Bytes, header: Bytes, plaintext: Bytes, nonce: Bytes): Bytes {
+  const cipher = createCipheriv('aes-256-gcm', key, nonce);
+  cipher.setAAD(header);
+  return concat(nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag());
+}
+
+function decrypt(key: Bytes, header: Bytes, sealed: Bytes): Bytes {
+  let plaintext: Buffer | undefined;
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12), { authTagLength: 16 });
+    decipher.setAAD(header);
+    decipher.setAuthTag(sealed.subarray(-16));
+    plaintext = decipher.update(sealed.subarray(12, -16));
+    decipher.final();
+    return new Uint8Array(plaintext);
+  } catch (cause) {
+    throw new CustodyError('share_unreadable', 'the ciphertext does not open', { cause });
+  } finally {
+    plaintext?.fill(0);
+  }
+}
