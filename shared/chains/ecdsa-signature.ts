@@ -1,0 +1,50 @@
+/**
+ * ECDSA signatures as they come from the signers: checked before anything is built from them.
+ * @module
+ */
+import { secp256k1 } from '@noble/curves/secp256k1.js';
+import type { Bytes } from '../bytes.ts';
+import { concat, equalBytes, fromHex, toHex } from '../bytes.ts';
+import { CustodyError } from '../errors.ts';
+import type { EcdsaSignature, Signature } from './intent.ts';
+
+/** Low s, valid for the key, and the recovery id gives back that key. */
+export function ecdsaVerifies(signature: EcdsaSignature, digest: Bytes, publicKey: Bytes): boolean {
+  const { r, s, recoveryId } = signature;
+  if (r.length !== 32 || s.length !== 32 || (recoveryId !== 0 && recoveryId !== 1)) return false;
+  try {
+    const compact = concat(r, s);
+    if (!secp256k1.verify(compact, digest, publicKey, { prehash: false, lowS: true })) return false;
+    const recovered = secp256k1.Signature.fromBytes(compact, 'compact')
+      .addRecoveryBit(recoveryId)
+      .recoverPublicKey(digest)
+      .toBytes(true);
+    return equalBytes(recovered, publicKey);
+  } catch {
+    return false;
+  }
+}
+
+/** @throws {CustodyError} `internal`: the signers returned something else than they were asked for. */
+export function oneEcdsa(signatures: readonly Signature[], digest: Bytes, publicKey: Bytes): EcdsaSignature {
+  const [signature] = signatures;
+  if (
+    signatures.length !== 1 ||
+    signature === undefined ||
+    signature instanceof Uint8Array ||
+    !ecdsaVerifies(signature, digest, publicKey)
+  )
+    throw new CustodyError('internal', 'The signature does not verify');
+  return signature;
+}
+
+/** r, s, v (27 or 28) as 65 bytes in 0x hex. */
+export const rsvHex = ({ r, s, recoveryId }: EcdsaSignature): string =>
+  `0x${toHex(concat(r, s, Uint8Array.of(27 + recoveryId)))}`;
+
+/** The inverse of `rsvHex`; undefined if the text is not such a signature. */
+export function parseRsv(hex: string): EcdsaSignature | undefined {
+  if (!/^0x[0-9a-f]{128}1[bc]$/.test(hex)) return undefined;
+  const bytes = fromHex(hex.slice(2));
+  return { r: bytes.slice(0, 32), s: bytes.slice(32, 64), recoveryId: (bytes[64] ?? 27) - 27 };
+}
