@@ -71,3 +71,22 @@ export function addPoints(first: EdPoint, ...others: readonly EdPoint[]): EdPoin
   const sum = others.reduce<Uint8Array>((s, P) => sodium.crypto_core_ed25519_add(s, P), first);
   return sodium.compare(sum, identity) === 0 ? null : (sum as EdPoint);
 }
+
+/**
+ * x·P for 32 bytes from a peer. libsodium's multiplication itself refuses what {@link decodePoint} refuses, so
+ * a point that is received only to be multiplied is checked once, not twice. null for x = 0.
+ *
+ * @throws {Abort} `E_MSG`
+ */
+export function mulReceived(x: EdScalar, P: Bytes): EdPoint | null {
+  if (P.length !== 32) throw new Abort('E_MSG', 'not a point');
+  if (isZero(x)) {
+    decodePoint(P);
+    return null;
+  }
+  try {
+    return sodium.crypto_scalarmult_ed25519_noclamp(x, P) as EdPoint;
+  } catch {
+    throw new Abort('E_MSG', 'not a point');
+  }
+}

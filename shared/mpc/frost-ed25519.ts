@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import { type Bytes, concat, utf8 } from '../bytes.ts';
 import { Abort } from '../errors.ts';
-import { addPoints, type EdPoint, type EdScalar, isZero, mulPoint, reduceWide } from './ed25519.ts';
+import { addPoints, type EdPoint, type EdScalar, isZero, mulReceived, reduceWide } from './ed25519.ts';
 
 const context = 'FROST-ED25519-SHA512-v1';
 
@@ -46,7 +46,8 @@ export function hedgedNonce(fresh: Bytes, secret: Bytes, more: Bytes): EdScalar 
 /** One signer's public nonces: hiding and binding. */
 export interface Commitment {
   readonly D: EdPoint;
-  readonly E: EdPoint;
+  /** A peer's is checked when it is multiplied. */
+  readonly E: Bytes;
 }
 
 export type Ids = readonly [number, number];
@@ -74,9 +75,9 @@ export function bindingFactors(
   return [H1(common, id1), H1(common, id2)];
 }
 
-/** D + rho·E of a peer. @throws {Abort} `E_MSG` if it is the identity: the peer has chosen E from D */
+/** D + rho·E of a peer. @throws {Abort} `E_MSG` if E is not a point, or the sum is the identity */
 export function boundCommitment({ D, E }: Commitment, rho: EdScalar): EdPoint {
-  const bound = mulPoint(rho, E);
+  const bound = mulReceived(rho, E);
   const sum = bound === null ? D : addPoints(D, bound);
   if (sum === null) throw new Abort('E_MSG', 'a commitment cancels out');
   return sum;

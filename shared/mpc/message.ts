@@ -15,6 +15,8 @@ const decoders = {
   'secp256k1 point': secp.decodePoint,
   'secp256k1 scalar': secp.decodeScalar,
   'ed25519 point': ed.decodePoint,
+  /** Checked by `ed25519.mulReceived`, the only thing it may be given to. */
+  'ed25519 factor': () => {},
   'ed25519 scalar': ed.decodeScalar,
   'ristretto255 points': checkOtPoints,
 } satisfies Record<string, (b: Bytes) => unknown>;

@@ -39,7 +39,7 @@ export interface EddsaRequest extends Pick<DerivedEd25519, 'path' | 'A' | 'tau'>
 }
 
 /** 64 bytes. */
-export const s1Layout = [field('D', 32, 'ed25519 point'), field('E', 32, 'ed25519 point')] as const;
+export const s1Layout = [field('D', 32, 'ed25519 point'), field('E', 32, 'ed25519 factor')] as const;
 /** 96 bytes. */
 export const s2Layout = [...s1Layout, field('z', 32, 'ed25519 scalar')] as const;
 
@@ -68,16 +68,18 @@ function checkUse(share: EdKeyShare, role: Role, request: EddsaRequest): void {
 }
 
 /**
- * X2 + tau·B, after checking that the request names the key that this record derives: no caller chooses a public
- * key for the challenge (two answers under different public keys give the private key away). null if it is O.
+ * The request must name the key that this record derives: no caller chooses a public key for the challenge
+ * (two answers under different public keys give the private key away).
  *
+ * @returns the point of the tweak, null for tau = 0
  * @throws {RangeError} if the key is not A + tau·B: a fault of this node
  */
-function tweakedX2(share: EdKeyShare, { A, tau }: EddsaRequest): EdPoint | null {
-  const X2 = isZero(tau) ? share.A2 : addPoints(share.A2, mulBase(tau));
-  const sum = X2 === null ? share.A1 : addPoints(share.A1, X2);
-  if (sum === null || !equalBytes(sum, A)) throw new RangeError('the key is not derived from this record');
-  return X2;
+function checkKey(share: EdKeyShare, { A, tau }: EddsaRequest): EdPoint | null {
+  const T = isZero(tau) ? null : mulBase(tau);
+  const derived = T === null ? share.A : addPoints(share.A, T);
+  if (derived === null || !equalBytes(derived, A))
+    throw new RangeError('the key is not derived from this record');
+  return T;
 }
 
 /** P1 commits to two nonces. @throws {CustodyError} `request_invalid` on a path of another algorithm */
@@ -111,13 +113,14 @@ function spend({ d, e }: Nonces, rho: EdScalar): { nonce: EdScalar; point: EdPoi
 export function p2Respond(share: EdKeyShare, request: EddsaRequest, S1: Bytes, random: Random): Bytes {
   const peer = decodeMessage(s1Layout, S1);
   checkUse(share, 2, request);
-  tweakedX2(share, request);
+  checkKey(share, request);
   const { A, tau, message } = request;
   const own = newNonces(share, request.reqHash, guarded(random));
   const { D, E } = own;
   const [rho1, rho2] = bindingFactors(A, message, [peer, own]);
+  const bound = boundCommitment(peer, rho1);
   const { nonce, point } = spend(own, rho2);
-  const R = sumR(boundCommitment(peer, rho1), point);
+  const R = sumR(bound, point);
   const key = add(share.x, tau);
   const product = mul(challenge(R, A, message), key);
   const z = add(nonce, product);
@@ -153,19 +156,19 @@ export function p1Finish(state: P1State, share: EdKeyShare, request: EddsaReques
   checkUse(share, 1, request);
   if (!equalBytes(reqHash, request.reqHash)) throw new Abort('E_REQ', 'S1 was made for another request');
   const peer = decodeMessage(s2Layout, S2);
-  const X2 = tweakedX2(share, request);
   const { A, message } = request;
   const [rho1, rho2] = bindingFactors(A, message, [nonces, peer]);
-  const { nonce, point } = spend(nonces, rho1);
   const bound = boundCommitment(peer, rho2);
+  const { nonce, point } = spend(nonces, rho1);
   const R = sumR(bound, point);
   const c = challenge(R, A, message);
   const product = mul(c, share.x);
   const signature = concat(R, add(peer.z, add(nonce, product)));
   wipe(nonce, product);
   if (!verifyEddsa(A, message, signature)) {
-    // Given the own part, the signature verifies exactly if P2's part satisfies its equation.
-    if (!satisfies(peer.z, bound, c, X2))
+    // Given the own part and the right key, the signature verifies exactly if P2's part satisfies its equation.
+    const T = checkKey(share, request);
+    if (!satisfies(peer.z, bound, c, T === null ? share.A2 : addPoints(share.A2, T)))
       throw new Abort('E_SIG', 'the answer does not satisfy its equation');
     throw new RangeError('the own part of the signature is wrong');
   }
