@@ -25,6 +25,7 @@ export const errorCodes = {
   idempotency_key_required: code(400, 'An Idempotency-Key header is required on this route'),
   idempotency_key_reused: code(422, 'This Idempotency-Key was used for another operation'),
   idempotency_in_progress: code(409, 'The first request with this Idempotency-Key is still running', true),
+  idempotency_key_unknown: code(404, 'No request with this Idempotency-Key is known'),
   rate_limited: code(429, 'Too many requests', true),
   // Who asks.
   signature_invalid: code(401, 'The request signature is missing or does not verify'),

@@ -1,0 +1,88 @@
+/**
+ * The fields that requests and answers are made of.
+ * @module
+ */
+import * as z from 'zod';
+import { fromBase64url } from '../bytes.ts';
+import { type Blockchain, isBlockchain } from '../chains/chains.ts';
+import { type SignKind, signKinds } from '../chains/intent.ts';
+import type { ErrorCode } from '../errors.ts';
+import { scopes } from '../registry/statement.ts';
+
+/** An issue with a code of its own, for which `request_invalid` says too little. */
+export const coded = (code: ErrorCode, message: string) => ({ message, params: { code } });
+
+/** Ids are looked up, so any short text may be asked for: what does not exist is not found. */
+export const id = z.string().min(1).max(80);
+
+/** Canonical base64url without padding; of `bytes` bytes, if given. */
+export const base64url = (bytes?: number) =>
+  z
+    .string()
+    .regex(/^[A-Za-z0-9_-]*$/)
+    .refine(
+      (text) => {
+        try {
+          const { length } = fromBase64url(text);
+          return bytes === undefined || length === bytes;
+        } catch {
+          return false;
+        }
+      },
+      `must be base64url without padding${bytes === undefined ? '' : ` of ${bytes} bytes`}`,
+    );
+
+/** Decimal digits without leading zeros. */
+export const decimal = z.string().regex(/^(?:0|[1-9][0-9]{0,77})$/);
+
+/** Text that a person gives a thing: no control characters, whole Unicode characters. */
+export const title = z
+  .string()
+  .max(100)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused.
+  .refine((text) => !/[\u0000-\u001f\u007f-\u009f]/.test(text) && text.isWellFormed(), {
+    message: 'must not contain control characters',
+  });
+
+export const time = z.iso.datetime().describe('RFC 3339, UTC');
+export const hex = z.string().regex(/^[0-9a-f]*$/);
+
+export const keyType = z.enum(['secp256k1', 'ed25519']);
+export const addressType = z.enum(['p2wpkh', 'p2tr']);
+export const scope = z.enum(scopes);
+export const nodeName = z.enum(['node1', 'node2']);
+
+/** Only `standard` exists yet; the others are planned and have a code of their own. */
+export const custody = z
+  .string()
+  .max(40)
+  .refine((text) => text === 'standard', coded('custody_unsupported', 'only standard custody exists yet'))
+  .describe('`standard`') as unknown as z.ZodType<'standard', string>; // refine does not narrow
+
+export const blockchain = z
+  .string()
+  .max(40)
+  .refine(isBlockchain, coded('blockchain_unsupported', 'no such blockchain; see GET /v1/chains'))
+  .describe('Alias of a blockchain, such as ETH') as unknown as z.ZodType<Blockchain, string>; // likewise
+
+const isSignKind = (text: string): boolean => (signKinds as readonly string[]).includes(text);
+
+export const signKind = z
+  .string()
+  .max(40)
+  .refine(isSignKind, coded('kind_unsupported', `must be one of: ${signKinds.join(', ')}`))
+  .meta({ enum: [...signKinds] }) as unknown as z.ZodType<SignKind, string>; // likewise
+
+export const page = {
+  limit: z
+    .string()
+    .regex(/^[1-9][0-9]{0,2}$/)
+    .transform(Number)
+    .pipe(z.number().max(100))
+    .optional()
+    .describe('At most this many, 1 to 100; 20 if absent'),
+  cursor: z.string().max(500).optional().describe('`nextCursor` of the page before'),
+};
+
+export const listOf = <T extends z.ZodType>(item: T) =>
+  z.strictObject({ data: z.array(item), nextCursor: z.string().optional() });

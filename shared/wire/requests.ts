@@ -1,0 +1,124 @@
+/**
+ * Bodies of requests.
+ * @module
+ */
+import * as z from 'zod';
+import {
+  addressType,
+  base64url,
+  blockchain,
+  custody,
+  decimal,
+  id,
+  keyType,
+  scope,
+  signKind,
+  time,
+  title,
+} from './fields.ts';
+
+export const authorisation = z
+  .strictObject({
+    type: z.literal('planbok/authorisation/v1'),
+    operation: base64url(32).describe('Operation digest'),
+    nonce: base64url(16).describe('The nonce of the request signature'),
+    issued: decimal.describe('Epoch seconds; `created` of the request signature'),
+    expires: decimal.describe('Epoch seconds; `expires` of the request signature'),
+    keyId: z.string().max(140).describe('`keyid` of the request signature: organization/credential'),
+    registryHead: id.describe('The newest registry head that the actor has seen'),
+  })
+  .describe("The actor's word for one operation; covered by the request signature");
+
+export const credential = z.strictObject({
+  algorithm: z.enum(['ed25519', 'ecdsa-p256-sha256']),
+  publicKey: base64url().describe('32 bytes for ed25519, the 65-byte uncompressed point for P-256'),
+  scopes: z.array(scope).min(1).max(8),
+});
+
+export const foundingStatement = z.strictObject({
+  type: z.literal('planbok/statement/v1'),
+  kind: z.literal('organization.found'),
+  name: title.min(1),
+  owner: z.strictObject({ name: title.min(1), credential }),
+  created: time,
+  nonce: base64url(16),
+});
+
+export const createOrganization = z.strictObject({
+  statement: foundingStatement,
+  signature: base64url(64),
+  invitation: z.string().max(200).optional().describe('Token of the operator; not needed locally'),
+});
+
+export const createWalletSet = z.strictObject({
+  name: title.min(1),
+  custody,
+  keyTypes: z
+    .array(keyType)
+    .min(1)
+    .max(2)
+    .refine((types) => new Set(types).size === types.length, 'must not name a key type twice'),
+  authorisation,
+});
+
+/** At most this many wallets come out of one request. */
+export const maxWallets = 50;
+
+export const createWallets = z
+  .strictObject({
+    walletSet: id,
+    blockchains: z
+      .array(blockchain)
+      .min(1)
+      .max(20)
+      .refine((names) => new Set(names).size === names.length, 'must not name a blockchain twice'),
+    addressType: addressType.optional().describe('Of Bitcoin wallets; p2wpkh if absent'),
+    count: z.int().min(1).max(maxWallets).optional().describe('Wallets per blockchain; 1 if absent'),
+    name: title.optional(),
+    refId: title.optional().describe("The caller's own id"),
+    authorisation,
+  })
+  .refine(({ blockchains, count }) => blockchains.length * (count ?? 1) <= maxWallets, {
+    path: ['count'],
+    message: `must not make more than ${maxWallets} wallets in all`,
+  });
+
+/** `SignPayload` of shared/chains/intent.ts, which says what stands where. */
+export const signPayload = z
+  .strictObject({
+    kind: signKind,
+    blockchain,
+    message: z.string().optional().describe('message: text'),
+    messageHex: z
+      .string()
+      .optional()
+      .describe('message: bytes (EIP-191), or a whole off-chain message (Solana)'),
+    nep413: z
+      .strictObject({
+        message: z.string(),
+        recipient: z.string(),
+        nonce: z.string().describe('base64 of 32 bytes'),
+        callbackUrl: z.string().optional(),
+      })
+      .optional()
+      .describe('message: NEAR, NEP-413'),
+    typedData: z.looseObject({}).optional().describe('typed_data: as for eth_signTypedData_v4'),
+    transaction: z
+      .string()
+      .optional()
+      .describe('transaction: EVM unsigned, 0x hex; Solana wire format, base64; NEAR borsh, base64'),
+    psbt: z.string().optional().describe('psbt: BIP-174, base64'),
+    digest: z.string().optional().describe('raw_digest: 32 bytes, hex'),
+  })
+  .describe('What to sign: exactly the member of its kind');
+
+export const createSignature = z.strictObject({ payload: signPayload, authorisation });
+
+export const previewSignature = z.strictObject({
+  wallet: id,
+  payload: signPayload,
+  idempotencyKey: z
+    .string()
+    .regex(/^[A-Za-z0-9._~:-]{1,128}$/)
+    .describe('The key that the signature will be asked for with: it is part of the operation'),
+});

@@ -1,0 +1,217 @@
+/**
+ * What the API answers with.
+ * @module
+ */
+import * as z from 'zod';
+import {
+  addressType,
+  base64url,
+  decimal,
+  hex,
+  id,
+  keyType,
+  listOf,
+  nodeName,
+  scope,
+  signKind,
+  time,
+} from './fields.ts';
+
+const alias = z.string();
+
+/** A document with a node's word for it: shared/crypto/attestation.ts. */
+const attested = <T extends z.ZodType>(document: T) =>
+  z.strictObject({
+    document,
+    delegation: z.strictObject({ signed: base64url(), signature: base64url() }),
+    signature: base64url(64),
+  });
+
+/** Node 2's word that it committed a statement. */
+export const headReceipt = z.strictObject({
+  type: z.literal('planbok/head-receipt/v1'),
+  node: nodeName,
+  issued: decimal.describe('Epoch milliseconds'),
+  organization: id,
+  head: id,
+});
+export type HeadReceipt = z.infer<typeof headReceipt>;
+
+/** A node's word that an address belongs to a key that it holds a share of. */
+export const addressProof = z.strictObject({
+  type: z.literal('planbok/address-proof/v1'),
+  node: nodeName,
+  issued: decimal.describe('Epoch milliseconds'),
+  organization: id,
+  walletSet: id,
+  wallet: id,
+  blockchain: alias,
+  addressType: z.enum(['', 'p2wpkh', 'p2tr']).describe('Empty unless the blockchain is Bitcoin'),
+  path: z.string(),
+  publicKey: hex.describe('33 bytes compressed, or 32 bytes ed25519'),
+  address: z.string(),
+  accountKey: hex.describe('Public key of the wallet set, of the same type'),
+  chainCode: hex.describe('32 bytes: with accountKey and path it gives publicKey'),
+});
+export type AddressProof = z.infer<typeof addressProof>;
+
+export const organization = z.strictObject({
+  id,
+  name: z.string(),
+  head: id.describe('Newest registry head'),
+  credentials: z.array(
+    z.strictObject({
+      id,
+      algorithm: z.string(),
+      publicKey: base64url(),
+      scopes: z.array(scope),
+      member: z.string(),
+    }),
+  ),
+  created: time,
+});
+
+export const organizationFounded = z.strictObject({
+  id,
+  name: z.string(),
+  head: id,
+  receipt: attested(headReceipt),
+  created: time,
+  auditEventId: z.string(),
+});
+
+export const walletSet = z.strictObject({
+  id,
+  name: z.string(),
+  custody: z.literal('standard'),
+  keyTypes: z.array(keyType),
+  state: z.enum(['dkg_pending', 'active', 'quarantined']),
+  publicKeys: z.strictObject({ secp256k1: hex.optional(), ed25519: hex.optional() }),
+  xpub: z.string().optional().describe('BIP-32 account key, for watch-only wallets'),
+  created: time,
+  auditEventId: z.string(),
+});
+
+export const wallet = z.strictObject({
+  id,
+  walletSet: id,
+  blockchain: alias,
+  address: z.string(),
+  publicKey: hex,
+  path: z.string(),
+  index: z.int(),
+  addressType: addressType.optional(),
+  name: z.string(),
+  refId: z.string(),
+  created: time,
+});
+
+export const walletsCreated = z.strictObject({ data: z.array(wallet), auditEventId: z.string() });
+
+export const addressProofs = z.strictObject({ node1: attested(addressProof), node2: attested(addressProof) });
+
+export const effect = z.strictObject({
+  type: z.string(),
+  from: z.string().optional(),
+  to: z.string().optional(),
+  asset: z.string().optional(),
+  amount: z.string().optional(),
+  details: z.record(z.string(), z.string()).optional(),
+});
+
+export const intent = z.strictObject({
+  kind: signKind,
+  blockchain: alias,
+  summary: z.string().describe('One sentence for a person'),
+  effects: z.array(effect),
+});
+
+export const signature = z.strictObject({
+  id,
+  state: z.literal('completed'),
+  wallet: id,
+  kind: signKind,
+  blockchain: alias,
+  signature: z.string().describe("In the blockchain's own form"),
+  signedTransaction: z.string().optional().describe('Ready to send'),
+  transactionId: z.string().optional(),
+  intent,
+  created: time,
+  auditEventId: z.string(),
+});
+
+export const preview = z.strictObject({
+  operation: z.strictObject({
+    type: z.literal('planbok/operation/v1'),
+    organization: id,
+    idempotencyKey: z.string(),
+    kind: z.literal('signature.create'),
+    walletSet: id,
+    wallet: id,
+    path: z.string(),
+    blockchain: alias,
+    payloadKind: signKind,
+    payloadDigest: base64url(32),
+    effects: z.array(effect),
+    toSign: z.array(z.strictObject({ path: z.string(), algorithm: z.string(), digest: base64url(32) })),
+  }),
+  operationDigest: base64url(32),
+  intent,
+  toSign: z.array(
+    z.strictObject({
+      path: z.string(),
+      algorithm: z.enum(['ecdsa', 'bip340', 'eddsa']),
+      bytes: hex,
+      merkleRoot: hex.optional(),
+    }),
+  ),
+});
+
+export const idempotencyRecord = z.strictObject({
+  key: z.string(),
+  operation: base64url(32).describe('Digest of the operation that the key was used for'),
+  state: z.enum(['in_progress', 'completed']),
+  resources: z.array(id).describe('What it made'),
+  created: time,
+});
+
+export const chains = z.strictObject({
+  data: z.array(
+    z.strictObject({
+      blockchain: alias,
+      name: z.string(),
+      family: z.enum(['evm', 'bitcoin', 'solana', 'near']),
+      caip2: z.string(),
+      keyType,
+      unit: z.string(),
+      decimals: z.int(),
+      testnet: z.boolean(),
+      kinds: z.array(signKind),
+    }),
+  ),
+});
+
+export const limits = z.strictObject({
+  maxBodyBytes: z.record(z.string(), z.int()).describe('By route'),
+  walletsPerRequest: z.int(),
+  pageLimit: z.int(),
+  authorisationSeconds: z.int(),
+  clockToleranceSeconds: z.int(),
+  requestsPerMinute: z.strictObject({ credential: z.int(), organization: z.int() }),
+});
+
+export const health = z.strictObject({ status: z.literal('ok'), version: z.string(), time });
+
+export const attestations = z.strictObject({
+  nodes: z.array(
+    z.strictObject({
+      node: nodeName,
+      identity: base64url(91).describe('P-256 SubjectPublicKeyInfo; pin it'),
+      delegation: z.strictObject({ signed: base64url(), signature: base64url() }),
+    }),
+  ),
+});
+
+export const walletSetPage = listOf(walletSet);
+export const walletPage = listOf(wallet);
+export const signaturePage = listOf(signature);

@@ -1,0 +1,262 @@
+/**
+ * Every route of the API, as data: gateway, handlers, guards, client and OpenAPI read this one table.
+ * @module
+ */
+import * as z from 'zod';
+import { CustodyError } from '../errors.ts';
+import { idempotencyKeyPattern } from '../intent/http-signature.ts';
+import type { Scope } from '../registry/statement.ts';
+import { id, page } from './fields.ts';
+import * as ask from './requests.ts';
+import * as answer from './resources.ts';
+
+/** Which program serves it: `node1` leads the protocols and reaches Node 2, `api` reads. */
+export type Program = 'api' | 'node1';
+
+export interface Route {
+  readonly method: 'GET' | 'POST';
+  /** Absolute, with `{name}` for a parameter. */
+  readonly path: string;
+  readonly program: Program;
+  /** What the credential needs; `public` routes take unsigned requests. */
+  readonly scope: Scope | 'public';
+  /** Needs an `Idempotency-Key`. */
+  readonly idempotent: boolean;
+  /** 0: takes no body. */
+  readonly maxBodyBytes: number;
+  /** Status of success. */
+  readonly status: 200 | 201;
+  readonly summary: string;
+  readonly params: z.ZodType;
+  readonly query: z.ZodType;
+  readonly body: z.ZodType;
+  readonly response: z.ZodType;
+}
+
+const none = z.strictObject({});
+const noBody = z.undefined();
+const byId = z.strictObject({ id });
+
+const small = 16_384;
+/** A PSBT with the whole previous transaction of each of 64 inputs. */
+const large = 1_048_576;
+
+const read = {
+  method: 'GET',
+  program: 'api',
+  scope: 'view',
+  idempotent: false,
+  maxBodyBytes: 0,
+  status: 200,
+  params: none,
+  query: none,
+  body: noBody,
+} as const;
+
+const change = {
+  method: 'POST',
+  program: 'node1',
+  idempotent: true,
+  maxBodyBytes: small,
+  status: 201,
+  params: none,
+  query: none,
+} as const;
+
+export const routes = {
+  createOrganization: {
+    ...change,
+    path: '/v1/organizations',
+    scope: 'public',
+    summary: 'Found an organization: its id is the hash of the statement',
+    body: ask.createOrganization,
+    response: answer.organizationFounded,
+  },
+  getOrganization: {
+    ...read,
+    path: '/v1/organization',
+    summary: 'The organization of the credential',
+    response: answer.organization,
+  },
+  createWalletSet: {
+    ...change,
+    path: '/v1/wallet-sets',
+    scope: 'create_wallet',
+    summary: 'Make the keys of a wallet set: both nodes generate them together',
+    body: ask.createWalletSet,
+    response: answer.walletSet,
+  },
+  listWalletSets: {
+    ...read,
+    path: '/v1/wallet-sets',
+    summary: 'Wallet sets, newest first',
+    query: z.strictObject(page),
+    response: answer.walletSetPage,
+  },
+  getWalletSet: {
+    ...read,
+    path: '/v1/wallet-sets/{id}',
+    summary: 'One wallet set',
+    params: byId,
+    response: answer.walletSet,
+  },
+  createWallets: {
+    ...change,
+    path: '/v1/wallets',
+    scope: 'create_wallet',
+    summary: 'Derive wallets, each with a proof of its address by both nodes',
+    body: ask.createWallets,
+    response: answer.walletsCreated,
+  },
+  listWallets: {
+    ...read,
+    path: '/v1/wallets',
+    summary: 'Wallets, newest first',
+    query: z.strictObject({ walletSet: id.optional(), ...page }),
+    response: answer.walletPage,
+  },
+  getWallet: {
+    ...read,
+    path: '/v1/wallets/{id}',
+    summary: 'One wallet',
+    params: byId,
+    response: answer.wallet,
+  },
+  getAddressProof: {
+    ...read,
+    path: '/v1/wallets/{id}/address-proof',
+    summary: "Both nodes' signed word for the address",
+    params: byId,
+    response: answer.addressProofs,
+  },
+  createSignature: {
+    ...change,
+    path: '/v1/wallets/{id}/signatures',
+    scope: 'sign',
+    maxBodyBytes: large,
+    summary: 'Sign: both nodes decode, authorise and sign together',
+    params: byId,
+    body: ask.createSignature,
+    response: answer.signature,
+  },
+  listSignatures: {
+    ...read,
+    path: '/v1/signatures',
+    summary: 'Signatures, newest first',
+    query: z.strictObject({ wallet: id.optional(), ...page }),
+    response: answer.signaturePage,
+  },
+  previewSignature: {
+    ...read,
+    method: 'POST',
+    path: '/v1/signatures/preview',
+    maxBodyBytes: large,
+    summary: 'Decode a payload: what it does, the operation to authorise, what would be signed',
+    body: ask.previewSignature,
+    response: answer.preview,
+  },
+  getSignature: {
+    ...read,
+    path: '/v1/signatures/{id}',
+    summary: 'One signature',
+    params: byId,
+    response: answer.signature,
+  },
+  getIdempotencyKey: {
+    ...read,
+    path: '/v1/idempotency-keys/{key}',
+    summary: 'Did it happen? What became of a request, by its Idempotency-Key',
+    params: z.strictObject({ key: z.string().regex(idempotencyKeyPattern) }),
+    response: answer.idempotencyRecord,
+  },
+  listChains: {
+    ...read,
+    path: '/v1/chains',
+    scope: 'public',
+    summary: 'Blockchains and what can be signed for them',
+    response: answer.chains,
+  },
+  getLimits: {
+    ...read,
+    path: '/v1/limits',
+    scope: 'public',
+    summary: 'Limits of this deployment',
+    response: answer.limits,
+  },
+  getHealth: {
+    ...read,
+    path: '/v1/health',
+    scope: 'public',
+    summary: 'Is the API up, and what time is it there',
+    response: answer.health,
+  },
+  getAttestations: {
+    ...read,
+    path: '/v1/attestations',
+    program: 'node1',
+    scope: 'public',
+    summary: 'Identity keys of both nodes, and the keys that they delegate to',
+    response: answer.attestations,
+  },
+  getOpenapi: {
+    ...read,
+    path: '/v1/openapi.json',
+    scope: 'public',
+    summary: 'This document',
+    response: z.looseObject({ openapi: z.string() }),
+  },
+} as const satisfies Record<string, Route>;
+
+export type RouteName = keyof typeof routes;
+export type Params<N extends RouteName> = z.infer<(typeof routes)[N]['params']>;
+export type Query<N extends RouteName> = z.infer<(typeof routes)[N]['query']>;
+export type Body<N extends RouteName> = z.infer<(typeof routes)[N]['body']>;
+export type Answer<N extends RouteName> = z.infer<(typeof routes)[N]['response']>;
+
+export interface Match {
+  readonly name: RouteName;
+  readonly route: Route;
+  /** Not yet validated. */
+  readonly params: Readonly<Record<string, string>>;
+}
+
+const names = Object.keys(routes) as RouteName[];
+
+/** The parameters, if the path fits the template. A fixed segment wins over a parameter: see {@link matchRoute}. */
+function matchPath(template: string, path: string): Record<string, string> | undefined {
+  const [want, have] = [template.split('/'), path.split('/')];
+  if (want.length !== have.length) return undefined;
+  const params: [string, string][] = [];
+  for (const [i, segment] of want.entries()) {
+    const value = have[i] ?? '';
+    if (segment.startsWith('{')) {
+      if (value === '') return undefined;
+      params.push([segment.slice(1, -1), value]);
+    } else if (segment !== value) return undefined;
+  }
+  return Object.fromEntries(params);
+}
+
+/**
+ * @param path without the query.
+ * @throws {CustodyError} `route_not_found`; `method_not_allowed` if the path exists for another method.
+ */
+export function matchRoute(method: string, path: string): Match {
+  const fitting = names.flatMap((name) => {
+    const params = matchPath(routes[name].path, path);
+    return params ? [{ name, route: routes[name] as Route, params }] : [];
+  });
+  const found = fitting
+    .filter(({ route }) => route.method === method)
+    .sort((a, b) => Object.keys(a.params).length - Object.keys(b.params).length)[0];
+  if (found) return found;
+  if (fitting.length > 0) throw new CustodyError('method_not_allowed', `${path} does not take ${method}`);
+  throw new CustodyError('route_not_found', 'no such route; see GET /v1/openapi.json');
+}
+
+/** @throws {CustodyError} as {@link matchRoute} */
+export const programOf = (method: string, path: string): Program => matchRoute(method, path).route.program;
+
+/** The path of a route with its parameters filled in. */
+export const pathOf = (name: RouteName, params: Readonly<Record<string, string>> = {}): string =>
+  routes[name].path.replace(/\{(\w+)\}/g, (_, parameter: string) => params[parameter] ?? '');
