@@ -127,13 +127,14 @@ function clauseText(use: Placeholders, clause: Clause): string {
   if (clause.length === 2) return `attribute_${clause[1] === 'absent' ? 'not_exists' : 'exists'}(${name})`;
   const comparison = `${name} ${clause[1]} ${use.value(clause[2])}`;
   // DynamoDB holds that an absent attribute differs from everything; the port does not.
-  return clause[1] === '<>' ? `(attribute_exists(${name}) AND ${comparison})` : comparison;
+  return clause[1] === '<>' ? `attribute_exists(${name}) AND ${comparison}` : comparison;
 }
 
 /** `{}` if it always holds. */
 function conditionOf(use: Placeholders, when?: When): { ConditionExpression?: string } {
   if (when === undefined || when.some((all) => all.length === 0)) return {};
-  const lists = when.map((all) => `(${all.map((clause) => clauseText(use, clause)).join(' AND ')})`);
+  // No parentheses: AND binds tighter than OR, and DynamoDB refuses redundant ones.
+  const lists = when.map((all) => all.map((clause) => clauseText(use, clause)).join(' AND '));
   return { ConditionExpression: lists.join(' OR ') };
 }
 

@@ -1,0 +1,52 @@
+/**
+ * The keys that a node needs in KMS, made at the first start. On AWS the stacks make them.
+ * @module
+ */
+import {
+  CreateAliasCommand,
+  CreateKeyCommand,
+  DescribeKeyCommand,
+  type KMSClient,
+} from '@aws-sdk/client-kms';
+
+export interface NodeKeys {
+  /** Wraps the data keys of shares. */
+  readonly shareKeyId: string;
+  /** Signs delegations. */
+  readonly identityKeyId: string;
+  /** Signs the node's certificates and its revocation list. */
+  readonly authorityKeyId: string;
+}
+
+const kinds = {
+  share: { KeySpec: 'SYMMETRIC_DEFAULT', KeyUsage: 'ENCRYPT_DECRYPT' },
+  identity: { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' },
+  authority: { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' },
+} as const;
+
+/** Finds the keys `alias/<prefix>-share`, `-identity` and `-authority`, or makes them. */
+export async function ensureKeys(client: KMSClient, prefix: string): Promise<NodeKeys> {
+  return {
+    shareKeyId: await ensureKey(client, `alias/${prefix}-share`, 'share'),
+    identityKeyId: await ensureKey(client, `alias/${prefix}-identity`, 'identity'),
+    authorityKeyId: await ensureKey(client, `alias/${prefix}-authority`, 'authority'),
+  };
+}
+
+async function ensureKey(client: KMSClient, AliasName: string, kind: keyof typeof kinds): Promise<string> {
+  try {
+    const { KeyMetadata } = await client.send(new DescribeKeyCommand({ KeyId: AliasName }));
+    return idOf(KeyMetadata);
+  } catch (error) {
+    if (!(error instanceof Error && error.name === 'NotFoundException')) throw error;
+  }
+  const { KeyMetadata } = await client.send(new CreateKeyCommand(kinds[kind]));
+  const TargetKeyId = idOf(KeyMetadata);
+  await client.send(new CreateAliasCommand({ AliasName, TargetKeyId }));
+  return TargetKeyId;
+}
+
+function idOf(metadata: { readonly KeyId?: string | undefined } | undefined): string {
+  if (!metadata?.KeyId) throw new Error('the key service answered without a key id');
+  return metadata.KeyId;
+}
