@@ -38,6 +38,7 @@ export interface ActorRequest extends UnsignedRequest {
 }
 
 export interface RequestSigner {
+  /** `organization/credential`. */
   readonly keyId: string;
   readonly algorithm: CredentialAlgorithm;
   /** 64 bytes: Ed25519, or r‖s of ECDSA P-256 over SHA-256 of the bytes. */
@@ -161,7 +162,8 @@ export function signatureClaim(request: ActorRequest): SignatureClaim {
   const algorithm = params.get('alg');
   if (!isTime(created) || !isTime(expires)) throw invalid('created and expires must be times');
   if (!isNonce(nonce)) throw invalid('nonce must be base64url of 16 bytes');
-  if (typeof keyId !== 'string' || !/^[a-z0-9_]{1,80}$/.test(keyId)) throw invalid('keyid is not an id');
+  if (typeof keyId !== 'string' || !/^[a-z0-9_]{1,64}\/[a-z0-9_]{1,64}$/.test(keyId))
+    throw invalid('keyid is not an id');
   if (algorithm !== 'ed25519' && algorithm !== 'ecdsa-p256-sha256') throw invalid('alg is not supported');
   const claim = { created, expires, nonce, keyId, algorithm } as const;
   // This is the check of the covered components, of the parameters, of their order and of every flag.

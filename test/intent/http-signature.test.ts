@@ -35,12 +35,12 @@ const p: Credential = {
 };
 const registry = new Map([ed, p].map((c) => [credentialId(c), c]));
 const edSigner: RequestSigner = {
-  keyId: credentialId(ed),
+  keyId: `org_${'a'.repeat(52)}/${credentialId(ed)}`,
   algorithm: 'ed25519',
   sign: async (m) => ed25519.sign(m, edSeed),
 };
 const pSigner: RequestSigner = {
-  keyId: credentialId(p),
+  keyId: `org_${'a'.repeat(52)}/${credentialId(p)}`,
   algorithm: 'ecdsa-p256-sha256',
   sign: async (m) => p256.sign(m, p256Key),
 };
@@ -62,7 +62,7 @@ const read: UnsignedRequest = {
 const preview: UnsignedRequest = { ...write, path: '/v1/signatures/preview', idempotencyKey: '' };
 
 const verify = (request: ActorRequest, atMs = now * 1000) =>
-  verifyHttpSignature(request, (id) => registry.get(id), atMs);
+  verifyHttpSignature(request, (id) => registry.get(id.split('/')[1] ?? ''), atMs);
 
 function codeOf(run: () => unknown): string {
   try {
