@@ -15,11 +15,20 @@
  */
 import { type Bytes, concat, equalBytes, u8, u32be } from '../bytes.ts';
 import { Abort } from '../errors.ts';
-import { type Context, type KeyType, keyTypeOrder, type Role, suiteOf } from './context.ts';
+import { type Context, type KeyType, keyTypeOrder, suiteOf } from './context.ts';
+import {
+  commitHalf,
+  confirmation,
+  type Half,
+  joinHalves,
+  newHalf,
+  none,
+  type Outcome,
+  proveHalf,
+  recordsOf,
+} from './dkg-keys.ts';
 import { d1Layout, d2Layout, d3Layout, d4Layout, type KeyTypes, p2StateLayout } from './dkg-messages.ts';
-import { type DlogProof, proveDlog, verifyDlog } from './dlog.ts';
 import { guarded } from './fresh.ts';
-import { ed25519Group, type Group, secp256k1Group } from './group.ts';
 import { hash, type Random } from './hash.ts';
 import { decodeMessage, encodeMessage } from './message.ts';
 import { type Once, once } from './once.ts';
@@ -28,70 +37,12 @@ import type { KeyShares } from './share-blob.ts';
 import { tags } from './tags.ts';
 import { wipe } from './wipe.ts';
 
-const none: Bytes = new Uint8Array(0);
-const noProof: DlogProof<Bytes> = { e: none, sigma: none };
-
-/** One curve's secret share and its public point. */
-interface Half<S, P> {
-  readonly x: S;
-  readonly X: P;
-}
-
-function newHalf<S extends Bytes, P extends Bytes>(group: Group<S, P>, random: Random): Half<S, P> {
-  const x = group.randomScalar(random);
-  return { x, X: group.mulBase(x) };
-}
-
-/** The halves of this node, one per key type of the run. */
-const newHalves = (types: KeyTypes, random: Random) => ({
-  secp256k1: types.includes('secp256k1') ? newHalf(secp256k1Group, random) : null,
-  ed25519: types.includes('ed25519') ? newHalf(ed25519Group, random) : null,
-});
-type Halves = ReturnType<typeof newHalves>;
-
-/**
- * The joint key, once the peer's half of it is known to be a half.
- *
- * @throws {Abort} `E_PK` if the halves cancel out, `E_POK` if the peer does not prove that it knows its own
- */
-function join<S extends Bytes, P extends Bytes>(
-  group: Group<S, P>,
-  own: P,
-  peer: P,
-  from: { readonly sid: Bytes; readonly role: Role },
-  proof: DlogProof<S>,
-): P {
-  const sum = group.addPublic(own, peer);
-  if (sum === null) throw new Abort('E_PK', 'the public shares cancel out');
-  if (!verifyDlog(group, from, peer, proof)) throw new Abort('E_POK', 'proof of the public share is invalid');
-  return sum;
-}
-
-/** What both nodes must have seen and computed alike. */
-interface Outcome {
+/** A finished record. */
+export interface Generated {
+  /** Id of the run. */
   readonly sid: Bytes;
-  /** The keys of the run, in the order of the key types. */
-  readonly keys: readonly Bytes[];
-  readonly cc: Bytes;
-  readonly zseed: Bytes;
-  readonly transcript: Bytes;
-  readonly U1: Bytes;
-}
-
-/** conf1 or conf2: binds the keys, the chain code, the zero seed and every byte of D1, D2 and of U^(1). */
-const confirmation = ({ sid, keys, cc, zseed, transcript, U1 }: Outcome, role: Role): Bytes =>
-  hash(tags.dkgConfirm, sid, ...keys, cc, zseed, transcript, U1, u8(role));
-
-const commit = (
-  context: Bytes,
-  opening: { n1: Bytes; X1: readonly Bytes[]; cc1: Bytes; zs1: Bytes; rho1: Bytes },
-): Bytes => hash(tags.dkgCommit, context, opening.n1, ...opening.X1, opening.cc1, opening.zs1, opening.rho1);
-
-const present = (...parts: readonly (Bytes | undefined)[]): Bytes[] =>
-  parts.filter((part): part is Bytes => part !== undefined && part.length > 0);
-
-function checkTypes(ctx: Context, types: KeyTypes): void {
-  if (suiteOf(types) !== ctx.suite) throw new RangeError('the context is for other key types');
+  /** Secret. */
+  readonly shares: KeyShares;
 }
 
 /** What P1 keeps until D2: in memory of one invocation, for one use. Secret. */
@@ -100,29 +51,32 @@ export type P1State = Once<{
   readonly types: KeyTypes;
   readonly D1: Bytes;
   readonly n1: Bytes;
-  readonly halves: Halves;
-  readonly cc1: Bytes;
-  readonly zs1: Bytes;
-  readonly rho1: Bytes;
+  readonly half: Half;
+  readonly opening: { readonly cc1: Bytes; readonly zs1: Bytes; readonly rho1: Bytes };
   /** Direction 2; null without secp256k1. */
   readonly ot: OtReceiver | null;
 }>;
+
+function checkTypes(ctx: Context, types: KeyTypes): void {
+  if (suiteOf(types) !== ctx.suite) throw new RangeError('the context is for other key types');
+}
+
+/** Session of the transfers of direction 2, which begin before there is a session id. */
+const otSession2 = (context: Bytes, n1: Bytes): Bytes => hash(tags.dkgOtSid, context, n1);
 
 /** P1 commits to its public shares before it has seen P2's, and opens the transfers of direction 2. */
 export function p1Start(ctx: Context, types: KeyTypes, source: Random): [P1State, D1: Bytes] {
   checkTypes(ctx, types);
   const random = guarded(source);
   const n1 = random(32);
-  const halves = newHalves(types, random);
-  const cc1 = random(32);
-  const zs1 = random(32);
-  const rho1 = random(32);
-  const X1 = present(halves.secp256k1?.X, halves.ed25519?.X);
-  const com1 = commit(ctx.digest, { n1, X1, cc1, zs1, rho1 });
-  const hs2 = hash(tags.dkgOtSid, ctx.digest, n1);
-  const ot = halves.secp256k1 ? otReceive(hs2, random(otLengths.choices), random) : null;
+  const half = newHalf(types, random);
+  const opening = { cc1: random(32), zs1: random(32), rho1: random(32) };
+  const com1 = commitHalf(ctx.digest, n1, half, opening);
+  const ot = types.includes('secp256k1')
+    ? otReceive(otSession2(ctx.digest, n1), random(otLengths.choices), random)
+    : null;
   const D1 = encodeMessage(d1Layout(types), { n1, com1, P2: ot?.P ?? none });
-  return [once({ ctx, types, D1, n1, halves, cc1, zs1, rho1, ot }), D1];
+  return [once({ ctx, types, D1, n1, half, opening, ot }), D1];
 }
 
 /** P2's state between D2 and D3 as bytes: one sealed item, removed when it is read. Secret. */
@@ -144,23 +98,21 @@ export function p2Start(ctx: Context, types: KeyTypes, D1: Bytes, source: Random
   const { n1, com1, P2 } = decodeMessage(d1Layout(types), D1);
   const n2 = random(32);
   const sid = hash(tags.dkgSid, ctx.digest, D1, n2);
-  const { secp256k1, ed25519 } = newHalves(types, random);
-  const cc2 = random(32);
-  const zs2 = random(32);
-  const prover = { sid, role: 2 } as const;
-  const proofX = secp256k1 ? proveDlog(secp256k1Group, prover, secp256k1.x, secp256k1.X, random) : noProof;
-  const proofA = ed25519 ? proveDlog(ed25519Group, prover, ed25519.x, ed25519.X, random) : noProof;
-  const hs2 = hash(tags.dkgOtSid, ctx.digest, n1);
-  const [K, U2] = secp256k1 ? otSend({ hs: hs2, sid }, P2, random) : [none, none];
-  const ot = secp256k1 ? otReceive(sid, random(otLengths.choices), random) : null;
+  const half = newHalf(types, random);
+  const proof = proveHalf(types, { sid, role: 2 }, half, random);
+  const [cc2, zs2] = [random(32), random(32)];
+  const withOt = types.includes('secp256k1');
+  const hs2 = otSession2(ctx.digest, n1);
+  const [K, U2] = withOt ? otSend({ hs: hs2, sid }, P2, random) : [none, none];
+  const ot = withOt ? otReceive(sid, random(otLengths.choices), random) : null;
   const D2 = encodeMessage(d2Layout(types), {
     n2,
-    X2: secp256k1?.X ?? none,
-    A2: ed25519?.X ?? none,
-    eX2: proofX.e,
-    sigmaX2: proofX.sigma,
-    eA2: proofA.e,
-    sigmaA2: proofA.sigma,
+    X2: half.X,
+    A2: half.A,
+    eX2: proof.X.e,
+    sigmaX2: proof.X.sigma,
+    eA2: proof.A.e,
+    sigmaA2: proof.A.sigma,
     cc2,
     zs2,
     U2,
@@ -173,10 +125,10 @@ export function p2Start(ctx: Context, types: KeyTypes, D1: Bytes, source: Random
     n1,
     com1,
     transcript: hash(tags.dkgTranscript, D1, D2),
-    x2: secp256k1?.x ?? none,
-    X2: secp256k1?.X ?? none,
-    a2: ed25519?.x ?? none,
-    A2: ed25519?.X ?? none,
+    x2: half.x,
+    X2: half.X,
+    a2: half.a,
+    A2: half.A,
     cc2,
     zs2,
     K,
@@ -185,15 +137,13 @@ export function p2Start(ctx: Context, types: KeyTypes, D1: Bytes, source: Random
     P1: ot?.P ?? none,
   });
   const state = concat(u8(stateVersion), u8(maskOf(types)), fields);
-  wipe(fields, K, ...present(secp256k1?.x, ed25519?.x, ot?.t, ot?.choices));
+  wipe(fields, K, half.x, half.a, ...(ot ? [ot.t, ot.choices] : []));
   return [state as P2State, D2];
 }
 
-/** P1's record, durable before D3 is sent, and usable only after {@link p1Confirm}. Secret but for sid and conf2. */
-export interface Pending {
-  readonly sid: Bytes;
-  readonly shares: KeyShares;
-  /** What P2 will answer if it has computed the same. */
+/** P1's record, durable before D3 is sent, and of use only after {@link p1Confirm}. */
+export interface Pending extends Generated {
+  /** What P2 will answer if it has computed the same. Public. */
   readonly conf2: Bytes;
 }
 
@@ -203,61 +153,46 @@ export interface Pending {
  * @throws {Abort} `E_USED`, `E_MSG`, `E_PK`, `E_POK`
  */
 export function p1Open(state: P1State, D2: Bytes, source: Random): [Pending, D3: Bytes] {
-  const { ctx, types, D1, n1, halves, cc1, zs1, rho1, ot } = state.take();
+  const { ctx, types, D1, n1, half, opening, ot } = state.take();
   const random = guarded(source);
   const m = decodeMessage(d2Layout(types), D2);
   const sid = hash(tags.dkgSid, ctx.digest, D1, m.n2);
-  const { secp256k1, ed25519 } = halves;
-  const peer = { sid, role: 2 } as const;
-  const Q = secp256k1 && join(secp256k1Group, secp256k1.X, m.X2, peer, { e: m.eX2, sigma: m.sigmaX2 });
-  const A = ed25519 && join(ed25519Group, ed25519.X, m.A2, peer, { e: m.eA2, sigma: m.sigmaA2 });
-  const hs2 = hash(tags.dkgOtSid, ctx.digest, n1);
-  const Kd = ot ? otOpen({ hs: hs2, sid }, ot, m.U2) : none;
+  const peer = { X: m.X2, A: m.A2 };
+  const keys = joinHalves(
+    types,
+    half,
+    peer,
+    { sid, role: 2 },
+    {
+      X: { e: m.eX2, sigma: m.sigmaX2 },
+      A: { e: m.eA2, sigma: m.sigmaA2 },
+    },
+  );
+  const Kd = ot ? otOpen({ hs: otSession2(ctx.digest, n1), sid }, ot, m.U2) : none;
   const [K, U1] = ot ? otSend({ hs: sid, sid }, m.P1, random) : [none, none];
-  const cc = hash(tags.dkgChainCode, sid, cc1, m.cc2);
-  const zseed = hash(tags.dkgZeroSeed, sid, zs1, m.zs2);
-  const keys = present(Q ?? none, A ?? none);
-  const outcome = { sid, keys, cc, zseed, transcript: hash(tags.dkgTranscript, D1, D2), U1 };
-  const prover = { sid, role: 1 } as const;
-  const proofX = secp256k1 ? proveDlog(secp256k1Group, prover, secp256k1.x, secp256k1.X, random) : noProof;
-  const proofA = ed25519 ? proveDlog(ed25519Group, prover, ed25519.x, ed25519.X, random) : noProof;
+  const outcome: Outcome = {
+    sid,
+    keys,
+    cc: hash(tags.dkgChainCode, sid, opening.cc1, m.cc2),
+    zseed: hash(tags.dkgZeroSeed, sid, opening.zs1, m.zs2),
+    transcript: hash(tags.dkgTranscript, D1, D2),
+    U1,
+  };
+  const proof = proveHalf(types, { sid, role: 1 }, half, random);
   const D3 = encodeMessage(d3Layout(types), {
-    X1: secp256k1?.X ?? none,
-    A1: ed25519?.X ?? none,
-    cc1,
-    zs1,
-    rho1,
-    eX1: proofX.e,
-    sigmaX1: proofX.sigma,
-    eA1: proofA.e,
-    sigmaA1: proofA.sigma,
+    X1: half.X,
+    A1: half.A,
+    ...opening,
+    eX1: proof.X.e,
+    sigmaX1: proof.X.sigma,
+    eA1: proof.A.e,
+    sigmaA1: proof.A.sigma,
     U1,
     conf1: confirmation(outcome, 1),
   });
-  const common = { role: 1, sid, epoch: ctx.epoch, cc } as const;
-  const shares: KeyShares = {
-    ...(secp256k1 &&
-      Q &&
-      ot && {
-        secp256k1: {
-          ...common,
-          Q,
-          X1: secp256k1.X,
-          X2: m.X2,
-          x: secp256k1.x,
-          K,
-          delta: ot.choices,
-          Kd,
-          zseed,
-          hedgeSeed: random(32),
-        },
-      }),
-    ...(ed25519 &&
-      A && {
-        ed25519: { ...common, A, A1: ed25519.X, A2: m.A2, x: ed25519.x, hedgeSeed: random(32) },
-      }),
-  };
-  wipe(...present(ot?.t));
+  const node = { role: 1, epoch: ctx.epoch, half, peer } as const;
+  const shares = recordsOf(types, node, outcome, { K, delta: ot?.choices ?? none, Kd }, random);
+  if (ot) wipe(ot.t);
   return [{ sid, shares, conf2: confirmation(outcome, 2) }, D3];
 }
 
@@ -272,6 +207,7 @@ function typesOfState(state: P2State): KeyType[] {
   return types;
 }
 
+/** Moves the fields out of the state, which is zeroed. @throws {Abort} `E_USED`, `E_STATE` */
 function takeState(state: P2State) {
   const types = typesOfState(state);
   try {
@@ -279,7 +215,7 @@ function takeState(state: P2State) {
   } catch {
     throw new Abort('E_STATE', 'not a state of key generation');
   } finally {
-    state.fill(0);
+    wipe(state);
   }
 }
 
@@ -288,57 +224,48 @@ function takeState(state: P2State) {
  *
  * @throws {Abort} `E_USED`, `E_STATE`, `E_MSG`, `E_COM`, `E_PK`, `E_POK`, `E_CONF`
  */
-export function p2Finish(
-  state: P2State,
-  D3: Bytes,
-  source: Random,
-): [{ sid: Bytes; shares: KeyShares }, D4: Bytes] {
+export function p2Finish(state: P2State, D3: Bytes, source: Random): [Generated, D4: Bytes] {
   const random = guarded(source);
   const s = takeState(state);
   const { types, sid } = s;
   const m = decodeMessage(d3Layout(types), D3);
+  const half = { x: s.x2, X: s.X2, a: s.a2, A: s.A2 };
+  const peer = { X: m.X1, A: m.A1 };
   // The commitment comes first: it is what keeps P1 from choosing X1 and cc1 after it has seen X2 and cc2.
-  const X1 = present(m.X1, m.A1);
-  if (!equalBytes(commit(s.context, { ...m, n1: s.n1, X1 }), s.com1))
+  if (!equalBytes(commitHalf(s.context, s.n1, peer, m), s.com1))
     throw new Abort('E_COM', 'opening does not match the commitment');
-  const [hasX, hasA] = [types.includes('secp256k1'), types.includes('ed25519')];
-  const peer = { sid, role: 1 } as const;
-  const Q = hasX ? join(secp256k1Group, s.X2, m.X1, peer, { e: m.eX1, sigma: m.sigmaX1 }) : null;
-  const A = hasA ? join(ed25519Group, s.A2, m.A1, peer, { e: m.eA1, sigma: m.sigmaA1 }) : null;
+  const keys = joinHalves(
+    types,
+    half,
+    peer,
+    { sid, role: 1 },
+    {
+      X: { e: m.eX1, sigma: m.sigmaX1 },
+      A: { e: m.eA1, sigma: m.sigmaA1 },
+    },
+  );
   const ot = { choices: s.delta, t: s.t, P: s.P1 };
-  const Kd = hasX ? otOpen({ hs: sid, sid }, ot, m.U1) : none;
-  const cc = hash(tags.dkgChainCode, sid, m.cc1, s.cc2);
-  const zseed = hash(tags.dkgZeroSeed, sid, m.zs1, s.zs2);
-  const keys = present(Q ?? none, A ?? none);
-  const outcome = { sid, keys, cc, zseed, transcript: s.transcript, U1: m.U1 };
+  const Kd = types.includes('secp256k1') ? otOpen({ hs: sid, sid }, ot, m.U1) : none;
+  const outcome: Outcome = {
+    sid,
+    keys,
+    cc: hash(tags.dkgChainCode, sid, m.cc1, s.cc2),
+    zseed: hash(tags.dkgZeroSeed, sid, m.zs1, s.zs2),
+    transcript: s.transcript,
+    U1: m.U1,
+  };
   if (!equalBytes(confirmation(outcome, 1), m.conf1))
     throw new Abort('E_CONF', 'P1 has seen or computed something else');
   const epoch = new DataView(s.epoch.buffer).getUint32(0);
-  const common = { role: 2, sid, epoch, cc } as const;
-  const shares: KeyShares = {
-    ...(Q && {
-      secp256k1: {
-        ...common,
-        Q,
-        X1: m.X1,
-        X2: s.X2,
-        x: s.x2,
-        K: s.K,
-        delta: s.delta,
-        Kd,
-        zseed,
-        hedgeSeed: random(32),
-      },
-    }),
-    ...(A && { ed25519: { ...common, A, A1: m.A1, A2: s.A2, x: s.a2, hedgeSeed: random(32) } }),
-  };
+  const node = { role: 2, epoch, half, peer } as const;
+  const shares = recordsOf(types, node, outcome, { K: s.K, delta: s.delta, Kd }, random);
   wipe(s.t);
   return [{ sid, shares }, encodeMessage(d4Layout(), { conf2: confirmation(outcome, 2) })];
 }
 
 /** P1's record becomes ACTIVE. @throws {Abort} `E_MSG`, `E_CONF` */
-export function p1Confirm(pending: Pending, D4: Bytes): { sid: Bytes; shares: KeyShares } {
-  const { conf2 } = decodeMessage(d4Layout(), D4);
-  if (!equalBytes(conf2, pending.conf2)) throw new Abort('E_CONF', 'P2 has seen or computed something else');
-  return { sid: pending.sid, shares: pending.shares };
+export function p1Confirm({ sid, shares, conf2 }: Pending, D4: Bytes): Generated {
+  const answer = decodeMessage(d4Layout(), D4);
+  if (!equalBytes(answer.conf2, conf2)) throw new Abort('E_CONF', 'P2 has seen or computed something else');
+  return { sid, shares };
 }
