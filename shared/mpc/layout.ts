@@ -5,7 +5,7 @@
  */
 import type { Bytes } from '../bytes.ts';
 import { Abort } from '../errors.ts';
-import { decodePoint, decodeScalar, type Point, q, type Scalar, scalarFrom } from './secp256k1.ts';
+import { allBelowOrder, decodePoint, decodeScalar, type Point, type Scalar } from './secp256k1.ts';
 
 /**
  * What a field holds: `hash` and `nonce` any bytes; `bits` packed bits, LSB first; `point` SEC1 compressed
@@ -47,19 +47,6 @@ export function split<const L extends Layout>(layout: L, message: Bytes): RawFie
     at += length;
   }
   return fields as RawFields<L>;
-}
-
-const order = scalarFrom(q - 1n);
-order[31] = (order[31] as number) + 1;
-
-/** Are all of these public 32-byte values below q? */
-function allBelowOrder(values: Bytes): boolean {
-  for (let at = 0; at < values.length; at += 32) {
-    let i = 0;
-    while (i < 32 && values[at + i] === order[i]) i++;
-    if (i === 32 || (values[at + i] as number) > (order[i] as number)) return false;
-  }
-  return true;
 }
 
 /** @throws {Abort} `E_MSG` on a point that is not one, or a scalar that is not below q. */

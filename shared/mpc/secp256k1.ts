@@ -11,6 +11,7 @@ import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { type Bytes, equalBytes } from '../bytes.ts';
 import { Abort } from '../errors.ts';
 import type { Random } from './hash.ts';
+import { kernel } from './kernel/kernel.ts';
 
 /** 32 bytes, big-endian, smaller than the group order q. Zero is allowed unless a function says otherwise. */
 export type Scalar = Uint8Array & { readonly secp256k1Scalar: true };
@@ -41,39 +42,55 @@ export function scalarFrom(n: bigint): Scalar {
   return out as Scalar;
 }
 
-const modQ = (n: bigint): bigint => {
-  const r = n % q;
-  return r < 0n ? r + q : r;
-};
-
-/** OS2IP(bytes) mod q. For 48 uniform bytes the bias is below 2^-128. */
-export const reduce = (b: Bytes): Scalar => scalarFrom(modQ(bigFrom(b)));
+/** OS2IP(bytes) mod q, of at most 48 bytes. For 48 uniform bytes the bias is below 2^-128. */
+export function reduce(b: Bytes): Scalar {
+  const wide = new Uint8Array(48);
+  wide.set(b, 48 - b.length);
+  const reduced = kernel.reduce(wide);
+  wide.fill(0);
+  return reduced as Scalar;
+}
 /** A uniform non-zero scalar from 48 uniform bytes: OS2IP mod (q-1), plus 1. */
-export const reduceNonZero = (b: Bytes): Scalar => scalarFrom((bigFrom(b) % (q - 1n)) + 1n);
+export const reduceNonZero = (b: Bytes): Scalar => kernel.reduceNonZero(b);
 export const randomScalar = (random: Random): Scalar => reduceNonZero(random(48));
+
+const order = scalarFrom(q - 1n);
+order[31] = (order[31] as number) + 1;
+
+/** Are all 32-byte values in this buffer below q? In a time that depends on the length alone. */
+export function allBelowOrder(values: Bytes): boolean {
+  let all = 1;
+  for (let at = 0; at < values.length; at += 32) {
+    let borrow = 0;
+    for (let i = 31; i >= 0; i--)
+      borrow = ((values[at + i] as number) - (order[i] as number) - borrow) >>> 31;
+    all &= borrow;
+  }
+  return all === 1;
+}
 
 /** @throws {Abort} `E_MSG` unless 32 bytes below q. */
 export function decodeScalar(b: Bytes): Scalar {
-  if (b.length !== 32 || bigFrom(b) >= q) throw new Abort('E_MSG', 'not a scalar');
+  if (b.length !== 32 || !allBelowOrder(b)) throw new Abort('E_MSG', 'not a scalar');
   return b as Scalar;
 }
 
 /** @throws {Abort} `E_MSG` unless a canonical compressed point on the curve. */
 export function decodePoint(b: Bytes): Point {
-  if (b.length !== 33 || (b[0] !== 2 && b[0] !== 3)) throw new Abort('E_MSG', 'not a point');
-  try {
-    NoblePoint.fromBytes(b).assertValidity();
-  } catch {
+  if (b.length !== 33 || (b[0] !== 2 && b[0] !== 3) || !lib.validatePublicKey(b))
     throw new Abort('E_MSG', 'not a point');
-  }
   return b as Point;
 }
 
-export const add = (a: Scalar, b: Scalar): Scalar => scalarFrom(modQ(bigFrom(a) + bigFrom(b)));
-export const sub = (a: Scalar, b: Scalar): Scalar => scalarFrom(modQ(bigFrom(a) - bigFrom(b)));
-export const mul = (a: Scalar, b: Scalar): Scalar => scalarFrom(modQ(bigFrom(a) * bigFrom(b)));
-export const negate = (a: Scalar): Scalar => scalarFrom(modQ(-bigFrom(a)));
-export const isZero = (a: Scalar): boolean => a.every((x) => x === 0);
+export const add = (a: Scalar, b: Scalar): Scalar => kernel.add(a, b);
+export const sub = (a: Scalar, b: Scalar): Scalar => kernel.sub(a, b);
+export const mul = (a: Scalar, b: Scalar): Scalar => kernel.mul(a, b);
+export const negate = (a: Scalar): Scalar => kernel.sub(zero, a);
+/** a^-1 by a fixed chain of multiplications; 0 for 0. */
+export const inverse = (a: Scalar): Scalar => kernel.inverse(a);
+export const isZero = (a: Scalar): boolean => equalBytes(a, zero);
+
+const zero = scalarFrom(0n);
 
 /** x·G in constant time (libsecp256k1 `ecmult_gen`). @throws {RangeError} if x = 0. */
 export function mulBase(x: Scalar): Point {
@@ -82,10 +99,28 @@ export function mulBase(x: Scalar): Point {
   return P as Point;
 }
 
+type Sum = InstanceType<typeof NoblePoint>;
+
+/** A valid point for the additions. libsecp256k1 takes the square root faster than BigInt does. */
+function summand(P: Point): Sum {
+  const xy = lib.uncompressPublicKey(P);
+  if (typeof xy === 'string') throw new RangeError(xy);
+  const affine = { x: bigFrom(xy.subarray(1, 33)), y: bigFrom(xy.subarray(33)) };
+  return NoblePoint.fromAffine(affine);
+}
+
+const sumOf = (points: readonly Point[]): Sum => points.reduce((s, P) => s.add(summand(P)), NoblePoint.ZERO);
+
 /** A sum of public points, or null for the identity. */
 export function addPublic(...points: readonly Point[]): Point | null {
-  const sum = points.reduce((s, P) => s.add(NoblePoint.fromBytes(P)), NoblePoint.ZERO);
+  const sum = sumOf(points);
   return sum.is0() ? null : (sum.toBytes(true) as Point);
+}
+
+/** Are the two sums the same point, and not the identity? Points are public. */
+export function sumsEqualPublic(left: readonly Point[], right: readonly Point[]): boolean {
+  const sum = sumOf(left);
+  return !sum.is0() && sum.equals(sumOf(right));
 }
 
 export const negatePublic = (P: Point): Point => {
@@ -103,25 +138,21 @@ export function mulPublic(n: Scalar, P: Point): Point | null {
 }
 
 /**
- * x·P for a secret x: `aP + (x - a)P` with a fresh uniform a, so that the variable-time multiplication
- * only ever sees uniform scalars. null for the identity (x = 0).
+ * Two points whose sum is x·P for a secret x: `aP` and `(x - a)P` with a fresh uniform a, so that the
+ * variable-time multiplication only ever sees uniform scalars. One point if x = a.
  */
-export function mulMasked(x: Scalar, P: Point, random: Random): Point | null {
+export function maskedSummands(x: Scalar, P: Point, random: Random): readonly Point[] {
   const a = randomScalar(random);
-  const A = mulPublic(a, P) as Point;
-  const B = mulPublic(sub(x, a), P);
-  return B === null ? A : addPublic(A, B);
+  return [mulPublic(a, P), mulPublic(sub(x, a), P)].filter((A) => A !== null);
 }
+
+/** x·P for a secret x, see {@link maskedSummands}; null for the identity (x = 0). */
+export const mulMasked = (x: Scalar, P: Point, random: Random): Point | null =>
+  addPublic(...maskedSummands(x, P, random));
 
 /** The x coordinate, 32 bytes, and whether y is odd. */
 export const xOf = (P: Point): Bytes => P.subarray(1);
 export const isOdd = (P: Point): boolean => P[0] === 3;
-
-/** a^-1, by inverting a·mask: the variable-time inversion sees a uniform value. a and mask are not zero. */
-export function inverse(a: Scalar, mask: Scalar): Scalar {
-  const masked = scalarFrom(NoblePoint.Fn.inv(bigFrom(mul(a, mask))));
-  return mul(masked, mask);
-}
 
 /** Is the s of a signature above (q-1)/2? Public. */
 export const isHigh = (s: Scalar): boolean => bigFrom(s) > q >> 1n;

@@ -4,7 +4,7 @@
  * Source: Doerner, Kondi, Lee, shelat, ePrint 2023/765, Protocol 3.6. Departures: docs/protocol.md.
  * @module
  */
-import { type Bytes, equalBytes } from '../bytes.ts';
+import type { Bytes } from '../bytes.ts';
 import { Abort } from '../errors.ts';
 import { type Arithmetic, type Direction, XI } from './arithmetic.ts';
 import { type Random, xof } from './hash.ts';
@@ -15,14 +15,15 @@ import {
   add,
   addPublic,
   isZero,
+  maskedSummands,
   mul,
   mulBase,
-  mulMasked,
   negate,
   type Point,
   reduce,
   type Scalar,
   sub,
+  sumsEqualPublic,
   xOf,
 } from './secp256k1.ts';
 import type { round2Layout } from './sign-ecdsa-messages.ts';
@@ -98,8 +99,8 @@ export function checkOpening(
 ): { readonly R: Point; readonly r: Scalar } {
   // The commitment comes first: it is what keeps either node from choosing R after it has seen the other's.
   if (!opens) throw new Abort('E_COM', 'the nonce is not the one committed to');
-  const sum = addPublic(peer.pk, own.pk);
-  if (sum === null || !equalBytes(sum, Q)) throw new Abort('E_PK', 'the key shares do not add up to the key');
+  if (!sumsEqualPublic([peer.pk, own.pk], [Q]))
+    throw new Abort('E_PK', 'the key shares do not add up to the key');
   const R = addPublic(peer.R, own.R);
   if (R === null) throw new Abort('E_MSG', 'the nonces cancel out');
   const r = reduce(xOf(R));
@@ -107,14 +108,8 @@ export function checkOpening(
   return { R, r };
 }
 
-/** x·G; null for the identity. */
-const mulBaseOrNull = (x: Scalar): Point | null => (isZero(x) ? null : mulBase(x));
-
-/** P + d·G; null for the identity. */
-function shifted(P: Point, d: Scalar): Point | null {
-  const D = mulBaseOrNull(d);
-  return D === null ? P : addPublic(P, D);
-}
+/** Γ and d·G, or Γ alone for d = 0. */
+const shifted = (Gamma: Point, d: Scalar): readonly Point[] => (isZero(d) ? [Gamma] : [Gamma, mulBase(d)]);
 
 /**
  * The second half: the peer multiplied the discrete logarithms of R_j and pk_j, and nothing else.
@@ -134,11 +129,10 @@ export function checkProducts(
   const d = multiplyAsReceiver(context, columns, beta, peer, arithmetic);
   // χ·R_j = d^u·G + Γ^u_j and χ·pk_j = d^v·G + Γ^v_j. An identity counts as unequal: it means that the
   // peer multiplied with 0. Both are always computed, and there is one verdict.
-  const pairs = [
-    [mulMasked(chi, peer.R, random), shifted(peer.GammaU, d[0])],
-    [mulMasked(chi, peer.pk, random), shifted(peer.GammaV, d[1])],
-  ] as const;
-  const holds = pairs.map(([left, right]) => left !== null && right !== null && equalBytes(left, right));
+  const holds = [
+    sumsEqualPublic(maskedSummands(chi, peer.R, random), shifted(peer.GammaU, d[0])),
+    sumsEqualPublic(maskedSummands(chi, peer.pk, random), shifted(peer.GammaV, d[1])),
+  ];
   if (holds.includes(false)) throw new Abort('E_GAMMA', 'the multiplication had other inputs than declared');
   return d;
 }

@@ -4,7 +4,6 @@
  */
 import type { Bytes } from '../bytes.ts';
 import { Abort } from '../errors.ts';
-import type { Random } from './hash.ts';
 import {
   add,
   bigFrom,
@@ -16,7 +15,6 @@ import {
   negate,
   type Point,
   q,
-  randomScalar,
   type Scalar,
   verifiesAndRecovers,
   xOf,
@@ -45,13 +43,12 @@ export function assemble(parts: {
   readonly r: Scalar;
   readonly fragments: readonly [Fragment, Fragment];
   readonly request: EcdsaRequest;
-  readonly random: Random;
 }): EcdsaSignature {
-  const { R, r, fragments, request, random } = parts;
+  const { R, r, fragments, request } = parts;
   const [own, peer] = fragments;
   const u = add(own.u, peer.u);
   if (isZero(u)) throw new Abort('E_SIG', 'the fragments cancel out');
-  const high = mul(add(own.w, peer.w), inverse(u, randomScalar(random)));
+  const high = mul(add(own.w, peer.w), inverse(u));
   if (isZero(high)) throw new Abort('E_SIG', 's is zero');
   const flipped = isHigh(high);
   const s = flipped ? negate(high) : high;

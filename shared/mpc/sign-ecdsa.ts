@@ -53,7 +53,7 @@ import {
 import { assemble, type EcdsaSignature } from './sign-ecdsa-signature.ts';
 import { openState, sealState } from './sign-ecdsa-state.ts';
 import type { VoleShares } from './vole.ts';
-import { wipe } from './wipe.ts';
+import { wiping } from './wipe.ts';
 
 /** What the first message of either node needs of the record: no share. */
 export type EcdsaKeyId = Pick<EcdsaKeyShare, 'sid' | 'epoch' | 'hedgeSeed'>;
@@ -70,16 +70,17 @@ export type P1Started = Once<{
 
 /** Node 1 commits to its nonce. @returns what it keeps, and S1 (96 bytes) */
 export function p1Start(share: EcdsaKeyId, request: EcdsaRequest, random: Random): [P1Started, Bytes] {
-  const bind = bindRequest(share, request);
-  const n1 = random(32);
-  const pieces = hedge('s1', share.hedgeSeed, random, hedgeData1(bind, n1), [48, 48, 32]);
-  const [wideR, widePhi, rho1] = pieces as [Bytes, Bytes, Bytes];
-  const r1 = reduceNonZero(wideR);
-  const phi1 = reduceNonZero(widePhi);
-  wipe(wideR, widePhi);
-  const R1 = mulBase(r1);
-  const S1 = encode(s1Layout, { bind, n1, com1: commit1(bind, n1, R1, rho1) });
-  return [once({ bind, S1, r1, phi1, rho1, R1 }), S1];
+  return wiping(({ secret, kept }) => {
+    const bind = bindRequest(share, request);
+    const n1 = random(32);
+    const pieces = hedge('s1', share.hedgeSeed, random, hedgeData1(bind, n1), [48, 48, 32]);
+    const [wideR, widePhi, rho1] = pieces.map(secret) as [Bytes, Bytes, Bytes];
+    const r1 = kept(reduceNonZero(wideR));
+    const phi1 = kept(reduceNonZero(widePhi));
+    const R1 = mulBase(r1);
+    const S1 = encode(s1Layout, { bind, n1, com1: commit1(bind, n1, R1, rho1) });
+    return [once({ bind, S1: S1.slice(), r1, phi1, rho1: kept(rho1.slice()), R1 }), S1];
+  });
 }
 
 /** What Node 2 stores with the attempt. `sealed` may be handed out once (ecdsa.md 7). */
@@ -109,21 +110,23 @@ export function p2Respond(
   const { bind, com1 } = split(s1Layout, S1);
   if (!equalBytes(bind, bindRequest(share, request)))
     throw new Abort('E_REQ', 'the first message is for another request');
-  const n2 = random(32);
-  const pieces = hedge('s2', share.hedgeSeed, random, hedgeData2(S1, n2), [48, 48, 32, 80]);
-  const [wideR, widePhi, rho2, x] = pieces as [Bytes, Bytes, Bytes, Bytes];
-  const r2 = reduceNonZero(wideR);
-  const phi2 = reduceNonZero(widePhi);
-  const beta2 = betaOf(x);
-  const com2 = commit2(bind, S1, n2, mulBase(r2), rho2);
-  const ssid = sessionId(bind, S1, n2, com2);
-  const [columns, extension] = extendAsReceiver({ ssid, direction: 2 }, share.K, x, arithmetic);
-  const S2 = encode(s2Layout, { ssid, n2, com2, ...extension });
-  const tr = transcript(ssid, S2);
-  const sealed = sealState({ share, request, reqId, ssid }, { ssid, tr, com1, r2, rho2, phi2, beta2 });
-  // The columns are 8 KB: recomputed from K at S4 rather than stored.
-  wipe(wideR, widePhi, rho2, x, r2, phi2, beta2, columns);
-  return [{ S1: S1.slice(), ssid, sealed }, S2];
+  return wiping(({ secret }) => {
+    const n2 = random(32);
+    const pieces = hedge('s2', share.hedgeSeed, random, hedgeData2(S1, n2), [48, 48, 32, 80]);
+    const [wideR, widePhi, rho2, x] = pieces.map(secret) as [Bytes, Bytes, Bytes, Bytes];
+    const r2 = secret(reduceNonZero(wideR));
+    const phi2 = secret(reduceNonZero(widePhi));
+    const beta2 = secret(betaOf(x));
+    const com2 = commit2(bind, S1, n2, mulBase(r2), rho2);
+    const ssid = sessionId(bind, S1, n2, com2);
+    const [columns, extension] = extendAsReceiver({ ssid, direction: 2 }, share.K, x, arithmetic);
+    // 8 KB: recomputed from K at S4 rather than stored.
+    secret(columns);
+    const S2 = encode(s2Layout, { ssid, n2, com2, ...extension });
+    const tr = transcript(ssid, S2);
+    const sealed = sealState({ share, request, reqId, ssid }, { ssid, tr, com1, r2, rho2, phi2, beta2 });
+    return [{ S1: S1.slice(), ssid, sealed }, S2];
+  });
 }
 
 /** What Node 1 keeps after S3. Secret; in memory of one invocation only. */
@@ -160,52 +163,43 @@ export function p1Middle(
 ): [P1Middle, Bytes] {
   // Taken before S2 is looked at: whatever S2 is, r1 meets no second one.
   const { bind, S1, r1, phi1, rho1, R1 } = started.take();
-  const message = split(s2Layout, S2);
-  const ssid = sessionId(bind, S1, message.n2, message.com2);
-  // Before anything secret: an S2 of another session would fail the check of the extension and lock the key.
-  if (!equalBytes(message.ssid, ssid) || !equalBytes(bind, bindRequest(share, request)))
-    throw new Abort('E_REQ', 'the second message is for another session');
-  const tr = transcript(ssid, S2);
-  const received = extendAsSender({ ssid, direction: 2 }, share.delta, share.Kd, message, arithmetic);
-  const pieces = hedge('s3', share.hedgeSeed, random, tr, [48, 48, 80]);
-  const [wide0, wide1, x] = pieces as [Bytes, Bytes, Bytes];
-  const aHat = [reduceNonZero(wide0), reduceNonZero(wide1)] as const;
-  const [columns, extension] = extendAsReceiver({ ssid, direction: 1 }, share.K, x, arithmetic);
-  const beta1 = betaOf(x);
-  const chi1 = chiOf(share.sid, 1, beta1, arithmetic);
-  const sk1 = shiftedShare1(share, ssid);
-  const pk1 = mulBase(sk1);
-  const [c, opened] = round2(
-    voleContext(share.sid, tr, 2, arithmetic),
-    received,
-    share.delta,
-    { r: r1, sk: sk1, phi: phi1, chi: chi1, aHat },
-    { R: R1, rho: rho1, pk: pk1 },
-    arithmetic,
-  );
-  const S3 = encode(s3Layout, { tr, ...extension, ...opened });
-  wipe(received, wide0, wide1, x, ...aHat);
-  const { n2, com2 } = message;
-  return [
-    once({
-      bind,
-      sid: share.sid,
-      S1,
-      n2: n2.slice(),
-      com2: com2.slice(),
-      tr,
-      R1,
-      pk1,
-      r1,
-      sk1,
-      phi1,
-      chi1,
-      beta1,
-      columns,
-      c,
-    }),
-    S3,
-  ];
+  return wiping(({ secret, kept }) => {
+    kept(r1);
+    kept(phi1);
+    secret(rho1);
+    const message = split(s2Layout, S2);
+    const ssid = sessionId(bind, S1, message.n2, message.com2);
+    // Before anything secret: an S2 of another session would fail the check of the extension and lock the key.
+    if (!equalBytes(message.ssid, ssid) || !equalBytes(bind, bindRequest(share, request)))
+      throw new Abort('E_REQ', 'the second message is for another session');
+    const tr = transcript(ssid, S2);
+    const { delta, Kd } = share;
+    const received = secret(extendAsSender({ ssid, direction: 2 }, delta, Kd, message, arithmetic));
+
+    const pieces = hedge('s3', share.hedgeSeed, random, tr, [48, 48, 80]);
+    const [wide0, wide1, x] = pieces.map(secret) as [Bytes, Bytes, Bytes];
+    const aHat = [secret(reduceNonZero(wide0)), secret(reduceNonZero(wide1))] as const;
+    const [columns, extension] = extendAsReceiver({ ssid, direction: 1 }, share.K, x, arithmetic);
+    kept(columns);
+    const beta1 = kept(betaOf(x));
+    const chi1 = kept(chiOf(share.sid, 1, beta1, arithmetic));
+    const sk1 = kept(shiftedShare1(share, ssid));
+    const pk1 = mulBase(sk1);
+    const [c, opened] = round2(
+      voleContext(share.sid, tr, 2, arithmetic),
+      received,
+      delta,
+      { r: r1, sk: sk1, phi: phi1, chi: chi1, aHat },
+      { R: R1, rho: rho1, pk: pk1 },
+      arithmetic,
+    );
+    c.map(kept);
+    const S3 = encode(s3Layout, { tr, ...extension, ...opened });
+    const [n2, com2] = [message.n2.slice(), message.com2.slice()];
+    const { sid } = share;
+    const state = { bind, sid, S1, n2, com2, tr, R1, pk1, r1, sk1, phi1, chi1, beta1, columns, c };
+    return [once(state), S3];
+  });
 }
 
 /**
@@ -225,40 +219,46 @@ export function p2Finish(
 ): Bytes {
   const raw = split(s3Layout, S3);
   const { S1, ssid } = stored;
-  const state = openState({ share, request, reqId, ssid }, stored.sealed);
-  const { tr, com1, r2, rho2, phi2, beta2 } = state;
-  const bind = bindRequest(share, request);
-  const first = split(s1Layout, S1);
-  if (!equalBytes(first.com1, com1) || !equalBytes(first.bind, bind))
-    throw new Abort('E_STATE', 'the stored first message is not of this session');
-  if (!equalBytes(raw.tr, tr)) throw new Abort('E_REQ', 'the third message is for another session');
-  const message = validate(s3Layout, raw);
+  return wiping(({ secret }) => {
+    const state = openState({ share, request, reqId, ssid }, stored.sealed);
+    const { tr, com1 } = state;
+    const [r2, phi2] = [secret(state.r2), secret(state.phi2)];
+    const [rho2, beta2] = [secret(state.rho2), secret(state.beta2)];
+    const bind = bindRequest(share, request);
+    const first = split(s1Layout, S1);
+    if (!equalBytes(first.com1, com1) || !equalBytes(first.bind, bind))
+      throw new Abort('E_STATE', 'the stored first message is not of this session');
+    if (!equalBytes(raw.tr, tr)) throw new Abort('E_REQ', 'the third message is for another session');
+    const message = validate(s3Layout, raw);
 
-  const sk2 = shiftedShare2(share, request.tau, ssid);
-  const own = { R: mulBase(r2), rho: rho2, pk: mulBase(sk2) };
-  const opens = equalBytes(com1, commit1(bind, first.n1, message.R, message.rho));
-  const { r: rx } = checkOpening(opens, message, own, request.Q);
-  const received = extendAsSender({ ssid, direction: 1 }, share.delta, share.Kd, message, arithmetic);
-  const columns = receiverColumns({ ssid, direction: 2 }, share.K, arithmetic);
-  const chi2 = chiOf(share.sid, 2, beta2, arithmetic);
-  const receiving = voleContext(share.sid, tr, 2, arithmetic);
-  const d = checkProducts(receiving, columns, beta2, chi2, message, random, arithmetic);
+    const sk2 = secret(shiftedShare2(share, request.tau, ssid));
+    const own = { R: mulBase(r2), rho: rho2, pk: mulBase(sk2) };
+    const opens = equalBytes(com1, commit1(bind, first.n1, message.R, message.rho));
+    const { r: rx } = checkOpening(opens, message, own, request.Q);
+    const { delta, Kd } = share;
+    const received = secret(extendAsSender({ ssid, direction: 1 }, delta, Kd, message, arithmetic));
+    const columns = secret(receiverColumns({ ssid, direction: 2 }, share.K, arithmetic));
+    const chi2 = secret(chiOf(share.sid, 2, beta2, arithmetic));
+    const receiving = voleContext(share.sid, tr, 2, arithmetic);
+    const d = checkProducts(receiving, columns, beta2, chi2, message, random, arithmetic);
+    d.map(secret);
 
-  const [wide0, wide1] = hedge('s4', share.hedgeSeed, random, tr, [48, 48]) as [Bytes, Bytes];
-  const aHat = [reduceNonZero(wide0), reduceNonZero(wide1)] as const;
-  const [c, opened] = round2(
-    voleContext(share.sid, tr, 1, arithmetic),
-    received,
-    share.delta,
-    { r: r2, sk: sk2, phi: phi2, chi: chi2, aHat },
-    own,
-    arithmetic,
-  );
-  const m = reduce(request.digest);
-  const { u, w } = fragment({ r: r2, sk: sk2, phi: phi2, c, d, psi: message.psi, rx, m });
-  const S4 = encode(s4Layout, { tr, ...opened, w, u });
-  wipe(r2, rho2, phi2, beta2, sk2, received, columns, chi2, wide0, wide1, ...aHat, ...c, ...d);
-  return S4;
+    const pieces = hedge('s4', share.hedgeSeed, random, tr, [48, 48]);
+    const [wide0, wide1] = pieces.map(secret) as [Bytes, Bytes];
+    const aHat = [secret(reduceNonZero(wide0)), secret(reduceNonZero(wide1))] as const;
+    const [c, opened] = round2(
+      voleContext(share.sid, tr, 1, arithmetic),
+      received,
+      delta,
+      { r: r2, sk: sk2, phi: phi2, chi: chi2, aHat },
+      own,
+      arithmetic,
+    );
+    c.map(secret);
+    const m = reduce(request.digest);
+    const { u, w } = fragment({ r: r2, sk: sk2, phi: phi2, c, d, psi: message.psi, rx, m });
+    return encode(s4Layout, { tr, ...opened, w, u });
+  });
 }
 
 /**
@@ -274,19 +274,20 @@ export function p1Finish(
   arithmetic: Arithmetic = kernel,
 ): EcdsaSignature {
   // Taken before S4 is looked at: whatever S4 is, the fragment is made once.
-  const kept = middle.take();
-  const raw = split(s4Layout, S4);
-  const { tr, sid, bind, S1, n2, com2, R1, pk1, beta1, chi1, columns } = kept;
-  if (!equalBytes(raw.tr, tr)) throw new Abort('E_REQ', 'the fourth message is for another session');
-  const message = validate(s4Layout, raw);
-  const opens = equalBytes(com2, commit2(bind, S1, n2, message.R, message.rho));
-  const { R, r: rx } = checkOpening(opens, message, { R: R1, pk: pk1 }, request.Q);
-  const context = voleContext(sid, tr, 1, arithmetic);
-  const d = checkProducts(context, columns, beta1, chi1, message, random, arithmetic);
-  const m = reduce(request.digest);
-  const { r1, sk1, phi1, c } = kept;
-  const own = fragment({ r: r1, sk: sk1, phi: phi1, c, d, psi: message.psi, rx, m });
-  const signature = assemble({ R, r: rx, fragments: [own, message], request, random });
-  wipe(r1, sk1, phi1, chi1, beta1, columns, ...c, ...d);
-  return signature;
+  const { tr, sid, bind, S1, n2, com2, R1, pk1, ...secrets } = middle.take();
+  return wiping(({ secret }) => {
+    const { r1, sk1, phi1, chi1, beta1, columns, c } = secrets;
+    for (const b of [r1, sk1, phi1, chi1, beta1, columns, ...c]) secret(b);
+    const raw = split(s4Layout, S4);
+    if (!equalBytes(raw.tr, tr)) throw new Abort('E_REQ', 'the fourth message is for another session');
+    const message = validate(s4Layout, raw);
+    const opens = equalBytes(com2, commit2(bind, S1, n2, message.R, message.rho));
+    const { R, r: rx } = checkOpening(opens, message, { R: R1, pk: pk1 }, request.Q);
+    const receiving = voleContext(sid, tr, 1, arithmetic);
+    const d = checkProducts(receiving, columns, beta1, chi1, message, random, arithmetic);
+    d.map(secret);
+    const m = reduce(request.digest);
+    const own = fragment({ r: r1, sk: sk1, phi: phi1, c, d, psi: message.psi, rx, m });
+    return assemble({ R, r: rx, fragments: [own, message], request });
+  });
 }

@@ -9,3 +9,31 @@ import type { Bytes } from '../bytes.ts';
 export function wipe(...secrets: readonly Bytes[]): void {
   for (const b of secrets) b.fill(0);
 }
+
+/** Where a computation says which of its buffers are secret. */
+export interface SecretScope {
+  /** Wiped when the computation ends. @returns the same buffer */
+  readonly secret: <B extends Bytes>(b: B) => B;
+  /** Wiped if the computation fails; what it returns otherwise is the caller's to wipe. @returns the same buffer */
+  readonly kept: <B extends Bytes>(b: B) => B;
+}
+
+/** Runs a computation and wipes what it declared secret, also when it throws. */
+export function wiping<T>(computation: (scope: SecretScope) => T): T {
+  const always: Bytes[] = [];
+  const onFailure: Bytes[] = [];
+  const into =
+    (list: Bytes[]) =>
+    <B extends Bytes>(b: B): B => {
+      list.push(b);
+      return b;
+    };
+  try {
+    return computation({ secret: into(always), kept: into(onFailure) });
+  } catch (failure) {
+    wipe(...onFailure);
+    throw failure;
+  } finally {
+    wipe(...always);
+  }
+}

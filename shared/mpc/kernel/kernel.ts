@@ -123,11 +123,20 @@ export function createKernel(): { readonly arithmetic: Arithmetic; readonly memo
     }
   }
 
-  const scalar = (inputs: readonly Bytes[], operation: (to: number, ...at: number[]) => void): Scalar => {
-    for (const input of inputs) expectLength('a scalar', input, 32);
-    // Sound: the kernel's results are reduced mod q.
-    return run(inputs, 32, operation) as Scalar;
-  };
+  /** The same for scalars, without the generality: a signature needs some hundred of them. */
+  function scalar(operation: (to: number, a: number, b: number) => void, a: Scalar, b: Scalar = a): Scalar {
+    expectLength('a scalar', a, 32);
+    expectLength('a scalar', b, 32);
+    try {
+      memory.set(a, ARENA + 32);
+      memory.set(b, ARENA + 64);
+      operation(ARENA, ARENA + 32, ARENA + 64);
+      // Sound: the kernel's results are reduced mod q.
+      return memory.slice(ARENA, ARENA + 32) as Scalar;
+    } finally {
+      memory.fill(0, WORKING, ARENA + 96);
+    }
+  }
 
   function rows(
     { block, numberAt, fieldAt, fieldLength, bitAt }: RowTemplate,
@@ -154,10 +163,10 @@ export function createKernel(): { readonly arithmetic: Arithmetic; readonly memo
   }
 
   const arithmetic: Arithmetic = {
-    add: (a, b) => scalar([a, b], exports.add as never),
-    sub: (a, b) => scalar([a, b], exports.sub as never),
-    mul: (a, b) => scalar([a, b], exports.mul as never),
-    inverse: (a) => scalar([a], exports.inverse as never),
+    add: (a, b) => scalar(exports.add, a, b),
+    sub: (a, b) => scalar(exports.sub, a, b),
+    mul: (a, b) => scalar(exports.mul, a, b),
+    inverse: (a) => scalar(exports.inverse, a),
     reduce(wide) {
       const count = wide.length / 48;
       return run([wide], 32 * count, (to, from) => exports.reduceBlocks(to, from as number, count, 0n));

@@ -154,17 +154,15 @@ function permute(): void {
   v128.store(STATE, a44, 384);
 }
 
-/** Byte i of the message in half `half` of the state. */
-// @ts-ignore: decorator
-@inline
-function byteAt(i: usize, half: usize): usize {
-  return STATE + ((i >> 3) << 4) + (half << 3) + (i & 7);
-}
+/** Two messages of 136 bytes, before they are put side by side. */
+const FIRST: usize = 4096 + 1536;
+const SECOND: usize = FIRST + 136;
 
 /**
  * SHAKE256 of `count` messages that are one padded block of 136 bytes each and differ in three places:
  * a 2-byte big-endian row number, a secret field, and (if `bitAt` is not 0) a byte that is 0 or 1.
  * @param count even  @param length bytes of output per message, a multiple of 8, at most 136
+ * @param fieldLength a multiple of 8
  */
 export function shakeRows(
   to: usize,
@@ -178,22 +176,27 @@ export function shakeRows(
   bitAt: usize,
   bits: usize,
 ): void {
-  for (let n: usize = 0; n < count; n += 2) {
-    memory.fill(STATE, 0, 400);
+  memory.copy(FIRST, block, 136);
+  memory.copy(SECOND, block, 136);
+  for (let row: usize = 0; row < count; row++) {
+    const at = row & 1 ? SECOND : FIRST;
+    store<u16>(at + numberAt, bswap<u16>(<u16>row));
+    for (let i: usize = 0; i < fieldLength; i += 8)
+      store<u64>(at + fieldAt + i, load<u64>(fields + row * fieldLength + i));
+    if (bitAt) store<u8>(at + bitAt, (load<u8>(bits + (row >> 3)) >> <u8>(row & 7)) & 1);
+    if (!(row & 1)) continue;
+
     for (let lane: usize = 0; lane < 17; lane++)
-      v128.store(STATE + 16 * lane, v128.load64_splat(block + 8 * lane));
-    for (let half: usize = 0; half < 2; half++) {
-      const row = n + half;
-      store<u8>(byteAt(numberAt, half), <u8>(row >> 8));
-      store<u8>(byteAt(numberAt + 1, half), <u8>row);
-      for (let i: usize = 0; i < fieldLength; i++)
-        store<u8>(byteAt(fieldAt + i, half), load<u8>(fields + row * fieldLength + i));
-      if (bitAt) store<u8>(byteAt(bitAt, half), (load<u8>(bits + (row >> 3)) >> <u8>(row & 7)) & 1);
-    }
+      v128.store(
+        STATE + 16 * lane,
+        i64x2.replace_lane(v128.load64_splat(FIRST + 8 * lane), 1, load<u64>(SECOND + 8 * lane)),
+      );
+    for (let lane: usize = 17; lane < 25; lane++) v128.store(STATE + 16 * lane, i64x2.splat(0));
     permute();
+    const out = to + (row - 1) * length;
     for (let i: usize = 0; i < length; i += 8) {
-      store<u64>(to + n * length + i, load<u64>(STATE + 2 * i));
-      store<u64>(to + (n + 1) * length + i, load<u64>(STATE + 2 * i, 8));
+      store<u64>(out + i, load<u64>(STATE + 2 * i));
+      store<u64>(out + length + i, load<u64>(STATE + 2 * i, 8));
     }
   }
 }
