@@ -85,4 +85,4 @@ export const page = {
 };
 
 export const listOf = <T extends z.ZodType>(item: T) =>
-  z.strictObject({ data: z.array(item), nextCursor: z.string().optional() });
+  z.object({ data: z.array(item), nextCursor: z.string().optional() });

@@ -1,5 +1,5 @@
 /**
- * What the API answers with.
+ * What the API answers with. `/v1` grows by addition only, so readers ignore members that they do not know.
  * @module
  */
 import * as z from 'zod';
@@ -20,10 +20,11 @@ import {
 const alias = z.string();
 
 /** A document with a node's word for it: shared/crypto/attestation.ts. */
-const attested = <T extends z.ZodType>(document: T) =>
-  z.strictObject({
-    document,
-    delegation: z.strictObject({ signed: base64url(), signature: base64url() }),
+const attested = <T extends z.ZodObject>(document: T) =>
+  z.object({
+    // The signature covers members that this version does not know, too.
+    document: document.loose() as unknown as T,
+    delegation: z.object({ signed: base64url(), signature: base64url() }),
     signature: base64url(64),
   });
 
@@ -55,12 +56,12 @@ export const addressProof = z.strictObject({
 });
 export type AddressProof = z.infer<typeof addressProof>;
 
-export const organization = z.strictObject({
+export const organization = z.object({
   id,
   name: z.string(),
   head: id.describe('Newest registry head'),
   credentials: z.array(
-    z.strictObject({
+    z.object({
       id,
       algorithm: z.string(),
       publicKey: base64url(),
@@ -71,7 +72,7 @@ export const organization = z.strictObject({
   created: time,
 });
 
-export const organizationFounded = z.strictObject({
+export const organizationFounded = z.object({
   id,
   name: z.string(),
   head: id,
@@ -80,19 +81,19 @@ export const organizationFounded = z.strictObject({
   auditEventId: z.string(),
 });
 
-export const walletSet = z.strictObject({
+export const walletSet = z.object({
   id,
   name: z.string(),
   custody: z.literal('standard'),
   keyTypes: z.array(keyType),
   state: z.enum(['dkg_pending', 'active', 'quarantined']),
-  publicKeys: z.strictObject({ secp256k1: hex.optional(), ed25519: hex.optional() }),
+  publicKeys: z.object({ secp256k1: hex.optional(), ed25519: hex.optional() }),
   xpub: z.string().optional().describe('BIP-32 account key, for watch-only wallets'),
   created: time,
   auditEventId: z.string(),
 });
 
-export const wallet = z.strictObject({
+export const wallet = z.object({
   id,
   walletSet: id,
   blockchain: alias,
@@ -106,11 +107,11 @@ export const wallet = z.strictObject({
   created: time,
 });
 
-export const walletsCreated = z.strictObject({ data: z.array(wallet), auditEventId: z.string() });
+export const walletsCreated = z.object({ data: z.array(wallet), auditEventId: z.string() });
 
-export const addressProofs = z.strictObject({ node1: attested(addressProof), node2: attested(addressProof) });
+export const addressProofs = z.object({ node1: attested(addressProof), node2: attested(addressProof) });
 
-export const effect = z.strictObject({
+export const effect = z.object({
   type: z.string(),
   from: z.string().optional(),
   to: z.string().optional(),
@@ -119,14 +120,14 @@ export const effect = z.strictObject({
   details: z.record(z.string(), z.string()).optional(),
 });
 
-export const intent = z.strictObject({
+export const intent = z.object({
   kind: signKind,
   blockchain: alias,
   summary: z.string().describe('One sentence for a person'),
   effects: z.array(effect),
 });
 
-export const signature = z.strictObject({
+export const signature = z.object({
   id,
   state: z.literal('completed'),
   wallet: id,
@@ -140,8 +141,8 @@ export const signature = z.strictObject({
   auditEventId: z.string(),
 });
 
-export const preview = z.strictObject({
-  operation: z.strictObject({
+export const preview = z.object({
+  operation: z.object({
     type: z.literal('planbok/operation/v1'),
     organization: id,
     idempotencyKey: z.string(),
@@ -153,12 +154,12 @@ export const preview = z.strictObject({
     payloadKind: signKind,
     payloadDigest: base64url(32),
     effects: z.array(effect),
-    toSign: z.array(z.strictObject({ path: z.string(), algorithm: z.string(), digest: base64url(32) })),
+    toSign: z.array(z.object({ path: z.string(), algorithm: z.string(), digest: base64url(32) })),
   }),
   operationDigest: base64url(32),
   intent,
   toSign: z.array(
-    z.strictObject({
+    z.object({
       path: z.string(),
       algorithm: z.enum(['ecdsa', 'bip340', 'eddsa']),
       bytes: hex,
@@ -167,7 +168,7 @@ export const preview = z.strictObject({
   ),
 });
 
-export const idempotencyRecord = z.strictObject({
+export const idempotencyRecord = z.object({
   key: z.string(),
   operation: base64url(32).describe('Digest of the operation that the key was used for'),
   state: z.enum(['in_progress', 'completed']),
@@ -175,9 +176,9 @@ export const idempotencyRecord = z.strictObject({
   created: time,
 });
 
-export const chains = z.strictObject({
+export const chains = z.object({
   data: z.array(
-    z.strictObject({
+    z.object({
       blockchain: alias,
       name: z.string(),
       family: z.enum(['evm', 'bitcoin', 'solana', 'near']),
@@ -191,23 +192,23 @@ export const chains = z.strictObject({
   ),
 });
 
-export const limits = z.strictObject({
+export const limits = z.object({
   maxBodyBytes: z.record(z.string(), z.int()).describe('By route'),
   walletsPerRequest: z.int(),
   pageLimit: z.int(),
   authorisationSeconds: z.int(),
   clockToleranceSeconds: z.int(),
-  requestsPerMinute: z.strictObject({ credential: z.int(), organization: z.int() }),
+  requestsPerMinute: z.object({ credential: z.int(), organization: z.int() }),
 });
 
-export const health = z.strictObject({ status: z.literal('ok'), version: z.string(), time });
+export const health = z.object({ status: z.literal('ok'), version: z.string(), time });
 
-export const attestations = z.strictObject({
+export const attestations = z.object({
   nodes: z.array(
-    z.strictObject({
+    z.object({
       node: nodeName,
       identity: base64url(91).describe('P-256 SubjectPublicKeyInfo; pin it'),
-      delegation: z.strictObject({ signed: base64url(), signature: base64url() }),
+      delegation: z.object({ signed: base64url(), signature: base64url() }),
     }),
   ),
 });

@@ -327,3 +327,28 @@ test('the OpenAPI document has every route, every code, and no reference into no
     expect(at).toBeDefined();
   }
 });
+
+test('answers may have members that this version does not know, and signed documents keep them', () => {
+  const signed = { signed: 'AA', signature: 'AA' };
+  const document = {
+    type: 'planbok/head-receipt/v1',
+    node: 'node2',
+    issued: '1',
+    organization: 'o',
+    head: 'h',
+  };
+  const answer = {
+    id: 'o',
+    name: 'n',
+    head: 'h',
+    receipt: {
+      document: { ...document, added: 'x' },
+      delegation: signed,
+      signature: toBase64url(new Uint8Array(64)),
+    },
+    created: '2026-01-01T00:00:00Z',
+    auditEventId: 'e',
+  };
+  expect(routes.createOrganization.response.parse({ ...answer, added: 1 })).toEqual(answer);
+  expect(JSON.stringify(openapi('1'))).not.toContain('"additionalProperties":false},"delegation"');
+});
