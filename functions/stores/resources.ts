@@ -23,6 +23,7 @@ export interface WalletSet {
   readonly cc: Bytes;
   /** RFC 3339, UTC. */
   readonly created: string;
+  readonly auditEventId: string;
 }
 
 export interface Wallet {
@@ -58,6 +59,7 @@ export interface Resources {
   wallet(organization: string, id: string): Promise<Wallet>;
   signature(organization: string, id: string): Promise<SignatureRecord>;
   findWalletSet(id: string): Promise<WalletSet | undefined>;
+  findWallet(id: string): Promise<Wallet | undefined>;
   findSignature(id: string): Promise<SignatureRecord | undefined>;
   /** Stores a resource under its id; the first one stays. False if there is one already. */
   addWalletSet(walletSet: WalletSet): Promise<boolean>;
@@ -110,6 +112,7 @@ export function resourcesOver(table: Table, clock: Clock): Resources {
     wallet: owned('wallet', 'wallet_not_found'),
     signature: owned('signature', 'signature_not_found'),
     findWalletSet: (id) => find('walletSet', id),
+    findWallet: (id) => find('wallet', id),
     findSignature: (id) => find('signature', id),
     addWalletSet: (set) => add('walletSet', { ...set }, set.organization),
     addWallet: (wallet) => add('wallet', { ...wallet }, wallet.walletSet),

@@ -19,7 +19,8 @@ export interface Sessions {
   open(id: Bytes, facts: Item, sealed: Bytes): Promise<boolean>;
   /**
    * Atomically takes the sealed state out of the item: of any number of concurrent callers at most one gets
-   * it. Null if it was taken, is expired, is of another epoch, or never was. An error means: dead.
+   * it. Null if it was taken, is expired, is of another epoch, or never was. An error means:
+   * dead.
    */
   take(id: Bytes, epoch: number): Promise<{ readonly facts: Item; readonly sealed: Bytes } | null>;
 }

@@ -11,7 +11,14 @@ import { tags } from './tags.ts';
 /** How many times a key may be tested: tests are cut short by crashes, not repeated at will. */
 export const selfTestLimit = 16;
 
-/** What is signed under path `m`, 32 bytes. @param sid of the DKG, 32 bytes */
+/** The last index of a branch: no wallet is ever given it. */
+export const lastIndex = 2 ** 31 - 1;
+
+/** Where a key is tested. */
+export const selfTestPath = (keyType: KeyType): string =>
+  keyType === 'secp256k1' ? `m/44/0/${lastIndex}` : `m/501/0/${lastIndex}`;
+
+/** What is signed there, 32 bytes. @param sid of the DKG, 32 bytes */
 export const selfTestDigest = (sid: Bytes, keyType: KeyType): Bytes =>
   hash(tags.selfTestDigest, sid, utf8(keyType));
 

@@ -1,0 +1,140 @@
+/**
+ * From an actor's signed request to an authorised operation. Both nodes run this, each on its own records:
+ * it verifies who asks, decodes what is asked, and holds the one against the other. What Node 1 concluded is
+ * never an input at Node 2.
+ * @module
+ */
+import type { Bytes } from '#shared/bytes.ts';
+import { type Decoded, decodePayload, type SignPayload, type WalletKey } from '#shared/chains/payload.ts';
+import { CustodyError } from '#shared/errors.ts';
+import {
+  type Authorisation,
+  assertAuthorises,
+  assertFresh,
+  authorisationDigest,
+} from '#shared/intent/authorisation.ts';
+import { signatureOperation, walletSetOperation, walletsOperation } from '#shared/intent/build.ts';
+import type { ActorRequest } from '#shared/intent/http-signature.ts';
+import {
+  type CreateSignature,
+  type CreateWalletSet,
+  type CreateWallets,
+  type Operation,
+  operationDigest,
+} from '#shared/intent/operation.ts';
+import { readBody, readParams, readQuery } from '#shared/wire/parse.ts';
+import { type Body, matchRoute, type Params, type RouteName } from '#shared/wire/routes.ts';
+import { type Actor, authenticate, requireScope } from './authenticate.ts';
+import { walletKeyOf } from './keys-of.ts';
+import type { Clock } from './ports.ts';
+import { type ActiveKey, firstEpoch, type Ledger } from './stores/ledger.ts';
+import type { RegistryStore } from './stores/registry.ts';
+import type { Resources, Wallet } from './stores/resources.ts';
+
+export interface IntakePorts {
+  readonly registry: RegistryStore;
+  readonly resources: Resources;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+}
+
+/** An operation that an actor with the right to it has asked for, freshly. */
+export interface Authorised<O extends Operation = Operation> {
+  readonly actor: Actor;
+  readonly operation: O;
+  /** 32 bytes. */
+  readonly digest: Bytes;
+  /** Digest of the authorisation, 32 bytes: protocol sessions derive from it. */
+  readonly authorisation: Bytes;
+}
+
+export interface AuthorisedSignature extends Authorised<CreateSignature> {
+  readonly wallet: Wallet;
+  readonly walletKey: WalletKey;
+  readonly key: ActiveKey;
+  readonly payload: SignPayload;
+  readonly decoded: Decoded;
+}
+
+export async function readWalletSetRequest(
+  ports: IntakePorts,
+  request: ActorRequest,
+): Promise<Authorised<CreateWalletSet>> {
+  const { actor, body } = await open(ports, request, 'createWalletSet');
+  const operation = walletSetOperation(actor.organization, request.idempotencyKey, body);
+  return authorise(ports, actor, body.authorisation, operation);
+}
+
+export async function readWalletsRequest(
+  ports: IntakePorts,
+  request: ActorRequest,
+): Promise<Authorised<CreateWallets> & { readonly key: ActiveKey }> {
+  const { actor, body } = await open(ports, request, 'createWallets');
+  const operation = walletsOperation(actor.organization, request.idempotencyKey, body);
+  const authorised = authorise(ports, actor, body.authorisation, operation);
+  return { ...authorised, key: await ownKey(ports, actor.organization, body.walletSet) };
+}
+
+export async function readSignatureRequest(
+  ports: IntakePorts,
+  request: ActorRequest,
+): Promise<AuthorisedSignature> {
+  const { actor, body, params } = await open(ports, request, 'createSignature');
+  const wallet = await ports.resources.wallet(actor.organization, params.id);
+  const key = await ownKey(ports, actor.organization, wallet.walletSet);
+  const { payload } = body;
+  const walletKey = walletKeyOf(key.account, wallet);
+  const allowRawDigest = actor.credential.scopes.includes('sign_raw');
+  const decoded = decodePayload(payload, walletKey, { allowRawDigest });
+  const operation = signatureOperation(actor.organization, request.idempotencyKey, wallet, payload, decoded);
+  const authorised = authorise(ports, actor, body.authorisation, operation);
+  return { ...authorised, wallet, walletKey, key, payload, decoded };
+}
+
+async function open<N extends 'createWalletSet' | 'createWallets' | 'createSignature'>(
+  { registry, clock }: IntakePorts,
+  request: ActorRequest,
+  name: N & RouteName,
+): Promise<{ readonly actor: Actor; readonly params: Params<N>; readonly body: Body<N> }> {
+  const actor = await authenticate(registry, request, clock());
+  const match = matchRoute(request.method, request.path);
+  if (match.name !== name) throw new CustodyError('route_not_found', 'this call is for another route');
+  if (match.route.scope !== 'public') requireScope(actor, match.route.scope);
+  if (request.idempotencyKey === '')
+    throw new CustodyError('idempotency_key_required', 'send an Idempotency-Key header');
+  readQuery(name, request.query);
+  return { actor, params: readParams(name, match.params), body: readBody(name, request.body) };
+}
+
+/** The actor's authorisation is for exactly this operation, is fresh, and is the one its signature covers. */
+function authorise<O extends Operation>(
+  { clock }: IntakePorts,
+  actor: Actor,
+  authorisation: Authorisation,
+  operation: O,
+): Authorised<O> {
+  const { nonce, issued, expires, keyId, registryHead } = authorisation;
+  const agrees =
+    nonce === actor.nonce &&
+    issued === String(actor.created) &&
+    expires === String(actor.expires) &&
+    keyId === actor.keyId;
+  if (!agrees)
+    throw new CustodyError('authorisation_mismatch', 'the authorisation is not the one that was signed');
+  assertFresh(authorisation, clock());
+  if (registryHead !== actor.registry.head)
+    throw new CustodyError('registry_behind', 'the authorisation names another registry head');
+  const digest = operationDigest(operation);
+  assertAuthorises(authorisation, digest);
+  return { actor, operation, digest, authorisation: authorisationDigest(authorisation) };
+}
+
+/** @throws {CustodyError} `wallet_set_not_found`, `wallet_set_not_active`, `key_quarantined` */
+async function ownKey({ ledger }: IntakePorts, organization: string, walletSet: string): Promise<ActiveKey> {
+  const entry = await ledger.read(walletSet, firstEpoch);
+  if (entry?.account?.organization !== organization)
+    throw new CustodyError('wallet_set_not_found', `no wallet set ${walletSet}`);
+  if (entry.state === 'PENDING') throw new CustodyError('wallet_set_not_active', 'its keys are being made');
+  if (entry.state !== 'ACTIVE') throw new CustodyError('key_quarantined', 'its keys are locked');
+  return entry as ActiveKey;
+}

@@ -1,0 +1,95 @@
+/**
+ * A node: its stores, keys and identity, joined once at cold start from the ports that an adapter provides.
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import type { Bytes } from '#shared/bytes.ts';
+import type { NodeName } from '#shared/crypto/attestation.ts';
+import { type Context, contextOf, type KeyType } from '#shared/mpc/context.ts';
+import { type NodeIdentity, nodeIdentity } from './channel/identity.ts';
+import type { Clock, KeyService, Log, Random, Table, Tables } from './ports.ts';
+import { firstEpoch, type Ledger, ledgerOver } from './stores/ledger.ts';
+import { type Operations, operationsOver } from './stores/operations.ts';
+import { type RegistryStore, registryOver } from './stores/registry.ts';
+import { type Resources, resourcesOver } from './stores/resources.ts';
+import { type Sessions, sessionsOver } from './stores/sessions.ts';
+import { type Shares, sharesOver } from './stores/shares.ts';
+import { type Vault, vaultOf } from './stores/vault.ts';
+
+export interface NodePorts {
+  readonly tables: Tables;
+  readonly keys: KeyService;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface NodeSettings {
+  readonly node: NodeName;
+  /** The peer's pinned identity key, DER SubjectPublicKeyInfo, 91 bytes. */
+  readonly peerIdentity: Bytes;
+  /** base64url SHA-256 of this program's bundle; empty in tests. */
+  readonly bundle?: string;
+}
+
+export interface Node {
+  readonly node: NodeName;
+  readonly identity: NodeIdentity;
+  /** Identity keys of both nodes, DER SubjectPublicKeyInfo. */
+  readonly identities: () => Promise<Readonly<Record<NodeName, Bytes>>>;
+  readonly registry: RegistryStore;
+  readonly resources: Resources;
+  readonly ledger: Ledger;
+  readonly sessions: Sessions;
+  readonly operations: Operations;
+  readonly shares: Shares;
+  readonly vault: Vault;
+  readonly counters: Table;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export function nodeOf(ports: NodePorts, { node, peerIdentity, bundle }: NodeSettings): Node {
+  const { tables, keys, clock, random, log } = ports;
+  const vault = vaultOf({ keys, random, node });
+  const peer = node === 'node1' ? 'node2' : 'node1';
+  return {
+    node,
+    identity: nodeIdentity(node, ports, bundle),
+    identities: async () =>
+      ({ [node]: await keys.identity(), [peer]: peerIdentity }) as Record<NodeName, Bytes>,
+    registry: registryOver(tables.registry),
+    resources: resourcesOver(tables.resources, clock),
+    ledger: ledgerOver(tables.keys, clock, log),
+    sessions: sessionsOver(tables.sessions, clock),
+    operations: operationsOver(tables.operations, clock),
+    shares: sharesOver(tables.shares, vault),
+    vault,
+    counters: tables.counters,
+    clock,
+    random,
+    log,
+  };
+}
+
+const sha256 = (bytes: Bytes): Bytes => new Uint8Array(createHash('sha256').update(bytes).digest());
+
+/** The protocol context of a wallet set's first keys: both nodes compute it from what they know. */
+export async function keyContext(
+  node: Node,
+  organization: string,
+  walletSet: string,
+  keyTypes: readonly KeyType[],
+): Promise<Context> {
+  const { node1, node2 } = await node.identities();
+  return contextOf({
+    keyTypes,
+    orgId: organization,
+    walletSetId: walletSet,
+    keyId: walletSet,
+    epoch: firstEpoch,
+    identity1: sha256(node1),
+    identity2: sha256(node2),
+  });
+}

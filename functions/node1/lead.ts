@@ -1,0 +1,51 @@
+/**
+ * What Node 1 leads with: its own stores, the channel to Node 2, and the idempotency keys of the API.
+ * @module
+ */
+import { type Bytes, toBase32 } from '#shared/bytes.ts';
+import type { CustodyError } from '#shared/errors.ts';
+import type { ActorRequest } from '#shared/intent/http-signature.ts';
+import type { Peer } from '../channel/call.ts';
+import type { Node } from '../node.ts';
+import type { Idempotency } from '../stores/idempotency.ts';
+
+export interface Lead {
+  readonly node: Node;
+  readonly peer: Peer;
+  readonly idempotency: Idempotency;
+}
+
+/** An answer, and whether it is of an earlier request with the same idempotency key. */
+export interface Answer<T> {
+  readonly body: T;
+  readonly replayed: boolean;
+}
+
+/** Names the record of a protocol session. */
+export const auditEventId = (session: Bytes): string => `evt_${toBase32(session)}`;
+
+/**
+ * Runs `work` under the idempotency key of the request, unless its result stands already. A failure that
+ * this node sees frees the key; after a crash the lease does.
+ */
+export async function once<T>(
+  { idempotency }: Lead,
+  { organization, digest }: { readonly organization: string; readonly digest: Bytes },
+  { idempotencyKey }: ActorRequest,
+  resource: string,
+  find: () => Promise<T | undefined>,
+  work: () => Promise<T>,
+): Promise<Answer<T>> {
+  const known = await find();
+  if (known !== undefined) return { body: known, replayed: true };
+  const claim = await idempotency.claim(organization, idempotencyKey, digest, resource);
+  try {
+    // Whoever held the key before may have finished between the look and the claim.
+    const finished = await find();
+    if (finished !== undefined) return { body: finished, replayed: true };
+    return { body: await work(), replayed: false };
+  } catch (error) {
+    await claim.release().catch((cause: CustodyError) => cause);
+    throw error;
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * One signature request: authorised here, then by Node 2, then made by both, one protocol session for each
+ * digest. The answer is stored before it leaves.
+ * @module
+ */
+import { create } from '@bufbuild/protobuf';
+import { assemble, type Signature, type Signed, verifySigned } from '#shared/chains/payload.ts';
+import { CustodyError } from '#shared/errors.ts';
+import { derivedId } from '#shared/intent/canonical.ts';
+import type { ActorRequest } from '#shared/intent/http-signature.ts';
+import type { Answer as Reply } from '#shared/wire/routes.ts';
+import { ActorRequestSchema } from '../../proto/generated/planbok/node/v1/node_pb.ts';
+import { type AuthorisedSignature, readSignatureRequest } from '../intake.ts';
+import { jobOf, openShares, wipeShares } from '../signing.ts';
+import { type Answer, auditEventId, type Lead, once } from './lead.ts';
+import { signJob } from './sign-job.ts';
+
+/** Sessions of one operation that run at the same time. */
+const parallel = 4;
+
+export async function createSignature(
+  lead: Lead,
+  request: ActorRequest,
+): Promise<Answer<Reply<'createSignature'>>> {
+  const authorised = await readSignatureRequest(lead.node, request);
+  const { digest, actor } = authorised;
+  const id = derivedId('sig', digest, 0);
+  return once(
+    lead,
+    { organization: actor.organization, digest },
+    request,
+    id,
+    async () => {
+      const stored = await lead.node.resources.findSignature(id);
+      return stored && (JSON.parse(stored.answer) as Reply<'createSignature'>);
+    },
+    () => makeSignature(lead, request, authorised, id),
+  );
+}
+
+async function makeSignature(
+  lead: Lead,
+  request: ActorRequest,
+  authorised: AuthorisedSignature,
+  id: string,
+): Promise<Reply<'createSignature'>> {
+  const { node } = lead;
+  const { wallet, walletKey, payload, decoded, authorisation, actor } = authorised;
+  const signed = assemble(payload, walletKey, decoded, await signAll(lead, request, authorised));
+  // The protocol verified each signature; this verifies the whole of what is handed out.
+  if (!verifySigned(payload, walletKey, decoded, signed))
+    throw new CustodyError('protocol_abort', 'the assembled result does not verify');
+  const created = new Date(node.clock()).toISOString();
+  const [first] = decoded.toSign.map((toSign, index) => jobOf(toSign, authorisation, index));
+  const body = {
+    id,
+    state: 'completed',
+    wallet: wallet.id,
+    kind: payload.kind,
+    blockchain: payload.blockchain,
+    ...(signed satisfies Signed),
+    intent: decoded.intent,
+    created,
+    auditEventId: first === undefined ? '' : auditEventId(first.session),
+  } as Reply<'createSignature'>;
+  const record = { id, organization: actor.organization, wallet: wallet.id, created };
+  await node.resources.addSignature({ ...record, answer: JSON.stringify(body) });
+  return body;
+}
+
+/** Every digest of the operation, in order. The first failure ends the operation; nothing of it is handed out. */
+async function signAll(
+  lead: Lead,
+  request: ActorRequest,
+  { key, decoded, authorisation }: AuthorisedSignature,
+): Promise<Signature[]> {
+  const purpose = { case: 'request', value: create(ActorRequestSchema, request) } as const;
+  const shares = openShares(lead.node, key);
+  // Awaited later, beside the first round trip; a failure until then is not an unhandled one.
+  shares.catch(() => undefined);
+  const signatures: Signature[] = [];
+  try {
+    for (let at = 0; at < decoded.toSign.length; at += parallel) {
+      const slice = decoded.toSign.slice(at, at + parallel);
+      const settled = await Promise.allSettled(
+        slice.map((toSign, i) => {
+          const job = jobOf(toSign, authorisation, at + i);
+          return signJob(lead, { key, shares, job, purpose, index: at + i });
+        }),
+      );
+      for (const result of settled) {
+        if (result.status === 'rejected') throw result.reason;
+        signatures.push(result.value);
+      }
+    }
+    return signatures;
+  } finally {
+    // No session runs any more: all of them settled above.
+    shares.then(wipeShares, () => undefined);
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * A wallet set: keys made by both nodes, shown once they have signed.
+ * @module
+ */
+
+import { sessionIdOf } from '#shared/intent/authorisation.ts';
+import { derivedId } from '#shared/intent/canonical.ts';
+import type { ActorRequest } from '#shared/intent/http-signature.ts';
+import type { Answer as Reply } from '#shared/wire/routes.ts';
+import { readWalletSetRequest } from '../intake.ts';
+import { walletSetView } from '../views.ts';
+import { ensureKeys, selfTest } from './dkg.ts';
+import { type Answer, auditEventId, type Lead, once } from './lead.ts';
+
+export async function createWalletSet(
+  lead: Lead,
+  request: ActorRequest,
+): Promise<Answer<Reply<'createWalletSet'>>> {
+  const { resources } = lead.node;
+  const authorised = await readWalletSetRequest(lead.node, request);
+  const { digest, operation, actor } = authorised;
+  const id = derivedId('wset', digest, 0);
+  return once(
+    lead,
+    { organization: actor.organization, digest },
+    request,
+    id,
+    async () => {
+      const known = await resources.findWalletSet(id);
+      return known && walletSetView(known, 'active');
+    },
+    async () => {
+      const key = await ensureKeys(lead, request, authorised, id);
+      await selfTest(lead, key);
+      const { organization, name, custody, keyTypes, cc, created, secp256k1, ed25519 } = key.account;
+      const walletSet = {
+        id,
+        organization,
+        name,
+        custody,
+        keyTypes,
+        cc,
+        created,
+        auditEventId: auditEventId(sessionIdOf(authorised.authorisation, 0)),
+        ...(secp256k1 && { secp256k1 }),
+        ...(ed25519 && { ed25519 }),
+      };
+      await resources.addWalletSet(walletSet);
+      return walletSetView({ ...walletSet, name: operation.name }, 'active');
+    },
+  );
+}

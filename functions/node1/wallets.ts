@@ -1,0 +1,82 @@
+/**
+ * Wallets: Node 2 commits the indices, both nodes derive the addresses and put their name to them.
+ * @module
+ */
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import type { Attested } from '#shared/crypto/attestation.ts';
+import { CustodyError } from '#shared/errors.ts';
+import { sessionIdOf } from '#shared/intent/authorisation.ts';
+import { derivedId } from '#shared/intent/canonical.ts';
+import type { ActorRequest } from '#shared/intent/http-signature.ts';
+import type { AddressProof } from '#shared/wire/resources.ts';
+import type { Answer as Reply } from '#shared/wire/routes.ts';
+import {
+  ActorRequestSchema,
+  WalletsRequestSchema,
+  WalletsResponseSchema,
+} from '../../proto/generated/planbok/node/v1/node_pb.ts';
+import { proveAddress } from '../address-proof.ts';
+import { type Allocation, deriveWallets } from '../derive-wallets.ts';
+import { readWalletsRequest } from '../intake.ts';
+import type { Wallet } from '../stores/resources.ts';
+import { walletView } from '../views.ts';
+import { type Answer, auditEventId, type Lead, once } from './lead.ts';
+
+type Created = Reply<'createWallets'>;
+
+export async function createWallets(lead: Lead, request: ActorRequest): Promise<Answer<Created>> {
+  const authorised = await readWalletsRequest(lead.node, request);
+  const { digest, actor, authorisation } = authorised;
+  const session = sessionIdOf(authorisation, 0);
+  const total = Number(authorised.operation.count) * authorised.operation.blockchains.length;
+  const ids = Array.from({ length: total }, (_, i) => derivedId('wal', digest, i));
+  const answer = (wallets: readonly Wallet[]): Created => ({
+    data: wallets.map(walletView),
+    auditEventId: auditEventId(session),
+  });
+  return once(
+    lead,
+    { organization: actor.organization, digest },
+    request,
+    ids[0] ?? '',
+    async () => {
+      const known = await Promise.all(ids.map((id) => lead.node.resources.findWallet(id)));
+      const all = known.filter((wallet) => wallet !== undefined);
+      return all.length === ids.length ? answer(all) : undefined;
+    },
+    async () => {
+      const ask = create(WalletsRequestSchema, { request: create(ActorRequestSchema, request) });
+      const reply = await lead.peer.call('Wallets', session, 1, toBinary(WalletsRequestSchema, ask));
+      const { wallets } = fromBinary(WalletsResponseSchema, reply);
+      const theirs = JSON.parse(new TextDecoder().decode(wallets)) as {
+        readonly allocation: Allocation;
+        readonly proofs: readonly Attested<AddressProof>[];
+      };
+      return answer(await prove(lead, authorised, theirs.allocation, theirs.proofs));
+    },
+  );
+}
+
+/** @throws {CustodyError} `protocol_abort` unless both nodes come to the same addresses */
+async function prove(
+  { node }: Lead,
+  authorised: Awaited<ReturnType<typeof readWalletsRequest>>,
+  allocation: Allocation,
+  theirs: readonly Attested<AddressProof>[],
+): Promise<Wallet[]> {
+  const { account } = authorised.key;
+  const voice = await node.identity.voice();
+  const wallets = deriveWallets(authorised, account, allocation).map((wallet, i): Wallet => {
+    const [node1, node2] = [proveAddress(node, voice, account, wallet), theirs[i]];
+    if (node2 === undefined || !sameWallet(node1.document, node2.document))
+      throw new CustodyError('protocol_abort', 'Node 2 derives another address');
+    return { ...wallet, proofs: JSON.stringify({ node1, node2 }) };
+  });
+  await Promise.all(wallets.map((wallet) => node.resources.addWallet(wallet)));
+  return wallets;
+}
+
+const sameWallet = (a: AddressProof, b: AddressProof): boolean =>
+  (Object.keys(a) as (keyof AddressProof)[]).every(
+    (member) => member === 'node' || member === 'issued' || a[member] === b[member],
+  );

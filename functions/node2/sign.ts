@@ -1,0 +1,212 @@
+/**
+ * Node 2 signs: only what an actor authorised, or the self-test of a new key. Every signature is authorised
+ * here from Node 2's own records; nothing that Node 1 concluded is taken over.
+ *
+ *   sign1        S1 -> S2   claims the session id, stores the sealed state, answers with both in place
+ *   sign2        S3 -> S4   takes the state (once), checks all that Node 1 did, answers if the key is active
+ *   signSchnorr  S1 -> S2   ed25519 and BIP-340: one message, nothing kept
+ *
+ * @module
+ */
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { type Bytes, equalBytes, toBase64url } from '#shared/bytes.ts';
+import { Abort, CustodyError } from '#shared/errors.ts';
+import type { KeyType } from '#shared/mpc/context.ts';
+import { selfTestDigest, selfTestLimit } from '#shared/mpc/self-test.ts';
+import * as bip340 from '#shared/mpc/sign-bip340.ts';
+import * as ecdsa from '#shared/mpc/sign-ecdsa.ts';
+import * as eddsa from '#shared/mpc/sign-eddsa.ts';
+import {
+  type ActorRequest as ActorRequestMessage,
+  type SelfTest,
+  Sign1RequestSchema,
+  Sign1ResponseSchema,
+  Sign2RequestSchema,
+  Sign2ResponseSchema,
+  SignSchnorrRequestSchema,
+  SignSchnorrResponseSchema,
+} from '../../proto/generated/planbok/node/v1/node_pb.ts';
+import type { PeerRequest } from '../channel/serve.ts';
+import { readSignatureRequest } from '../intake.ts';
+import type { Node } from '../node.ts';
+import {
+  bip340Request,
+  ecdsaRequest,
+  eddsaRequest,
+  isActive,
+  type Job,
+  jobOf,
+  openShares,
+  selfTestJob,
+  shareFor,
+  wipeShares,
+} from '../signing.ts';
+import { type ActiveKey, firstEpoch } from '../stores/ledger.ts';
+import { sessionsPerDigest } from '../stores/operations.ts';
+import { refuseGenerically } from './generic.ts';
+
+type PurposeOf =
+  | { readonly case: 'request'; readonly value: ActorRequestMessage }
+  | { readonly case: 'selfTest'; readonly value: SelfTest }
+  | { readonly case: undefined; readonly value?: undefined };
+
+/** One job that Node 2 has authorised, and how often its digest may be tried. */
+interface Admitted {
+  readonly job: Job;
+  readonly key: ActiveKey;
+  readonly operation: Bytes;
+  readonly index: number;
+  readonly limit: number;
+}
+
+export async function sign1(node: Node, { session, body, receivedMs }: PeerRequest): Promise<Bytes> {
+  const { purpose, index, s1 } = fromBinary(Sign1RequestSchema, body);
+  return generically(node, receivedMs, async () => {
+    const admitted = await admit(node, purpose, index, session, ['ecdsa']);
+    const { key, job } = admitted;
+    await count(node, admitted);
+    const shares = await openShares(node, key);
+    try {
+      const share = shareFor(shares, 'secp256k1');
+      const request = ecdsaRequest(key.account, job);
+      const [{ S1, ssid, sealed }, s2] = ecdsa.p2Respond(share, request, session, s1, node.random);
+      const facts = {
+        ...factsOf(admitted),
+        path: job.path,
+        digest: job.bytes,
+        reqHash: job.reqHash,
+        S1,
+        ssid,
+      };
+      if (!(await node.sessions.open(session, facts, sealed))) throw new Refused('seen before');
+      return toBinary(Sign1ResponseSchema, create(Sign1ResponseSchema, { s2 }));
+    } finally {
+      wipeShares(shares);
+    }
+  });
+}
+
+export async function sign2(node: Node, { session, body, receivedMs }: PeerRequest): Promise<Bytes> {
+  const { s3 } = fromBinary(Sign2RequestSchema, body);
+  return generically(node, receivedMs, async () => {
+    // The claim comes before anything of S3 is looked at: two answers from one state would give x2 away.
+    const taken = await node.sessions.take(session, firstEpoch);
+    if (taken === null) throw new Refused('not open');
+    const { facts, sealed } = taken;
+    const [keyId, epoch] = [facts['key'] as string, facts['epoch'] as number];
+    const key = await node.ledger.read(keyId, epoch);
+    if (key?.state !== 'ACTIVE' || key.account === undefined) throw new Refused('not active');
+    const shares = await openShares(node, key as ActiveKey);
+    try {
+      const request = ecdsaRequest(key.account, {
+        path: facts['path'] as string,
+        algorithm: 'ecdsa',
+        bytes: facts['digest'] as Bytes,
+        reqHash: facts['reqHash'] as Bytes,
+      });
+      const stored = { S1: facts['S1'] as Bytes, ssid: facts['ssid'] as Bytes, sealed };
+      const share = shareFor(shares, 'secp256k1');
+      const s4 = ecdsa.p2Finish(share, request, session, stored, s3, node.random);
+      // Read after the checks: when another session has locked the key meanwhile, this answer stays here.
+      if (!(await isActive(node, key))) throw new Refused('not active');
+      return toBinary(Sign2ResponseSchema, create(Sign2ResponseSchema, { s4 }));
+    } catch (error) {
+      if (error instanceof Abort) await node.ledger.punish(keyId, epoch, error.abort);
+      throw error;
+    } finally {
+      wipeShares(shares);
+    }
+  });
+}
+
+export async function signSchnorr(node: Node, { session, body, receivedMs }: PeerRequest): Promise<Bytes> {
+  const { purpose, index, s1 } = fromBinary(SignSchnorrRequestSchema, body);
+  return generically(node, receivedMs, async () => {
+    const admitted = await admit(node, purpose, index, session, ['eddsa', 'bip340']);
+    const { key, job } = admitted;
+    await count(node, admitted);
+    if (!(await node.sessions.begin(session, factsOf(admitted)))) throw new Refused('seen before');
+    const shares = await openShares(node, key);
+    try {
+      const s2 =
+        job.algorithm === 'eddsa'
+          ? eddsa.p2Respond(shareFor(shares, 'ed25519'), eddsaRequest(key.account, job), s1, node.random)
+          : bip340.p2Respond(shareFor(shares, 'secp256k1'), bip340Request(key.account, job), s1, node.random);
+      return toBinary(SignSchnorrResponseSchema, create(SignSchnorrResponseSchema, { s2 }));
+    } finally {
+      wipeShares(shares);
+    }
+  });
+}
+
+/** What the session's item says besides its state: the intent, for the audit log. */
+const factsOf = ({ key, operation, index }: Admitted) => ({
+  key: key.key,
+  epoch: key.epoch,
+  operation: toBase64url(operation),
+  index,
+});
+
+/** Why this node says no, for its own log only. */
+class Refused extends Error {
+  override readonly name = 'Refused';
+}
+
+/** Runs a signing step; what must not be told apart leaves as one answer at one time. */
+async function generically(node: Node, receivedMs: number, run: () => Promise<Bytes>): Promise<Bytes> {
+  try {
+    return await run();
+  } catch (error) {
+    const locked = error instanceof CustodyError && error.code === 'key_quarantined';
+    if (!(error instanceof Abort || error instanceof Refused || locked)) throw error;
+    node.log.warn('signing refused', { reason: error.message });
+    return refuseGenerically(node.clock, receivedMs);
+  }
+}
+
+/** What is to be signed, from the actor's own request or from the key's own self-test. */
+async function admit(
+  node: Node,
+  purpose: PurposeOf,
+  index: number,
+  session: Bytes,
+  algorithms: readonly Job['algorithm'][],
+): Promise<Admitted> {
+  const admitted =
+    purpose.case === 'selfTest'
+      ? await admitSelfTest(node, purpose.value)
+      : await admitRequest(node, purpose.value, index);
+  const { job } = admitted;
+  if (!algorithms.includes(job.algorithm)) throw new Refused('another algorithm');
+  if (!equalBytes(job.session, session)) throw new Refused('another session');
+  return admitted;
+}
+
+async function admitRequest(
+  node: Node,
+  request: ActorRequestMessage | undefined,
+  index: number,
+): Promise<Admitted> {
+  if (request === undefined) throw new CustodyError('signature_invalid', 'no actor asked for this');
+  const { decoded, key, digest, authorisation } = await readSignatureRequest(node, request);
+  const toSign = decoded.toSign[index];
+  if (toSign === undefined) throw new Refused('no such digest');
+  const job = jobOf(toSign, authorisation, index);
+  return { job, key, operation: digest, index, limit: sessionsPerDigest };
+}
+
+async function admitSelfTest(node: Node, { key, epoch, keyType, attempt }: SelfTest): Promise<Admitted> {
+  const entry = await node.ledger.read(key, epoch);
+  const types: readonly string[] = entry?.account?.keyTypes ?? [];
+  if (entry?.state !== 'ACTIVE' || entry.account === undefined || !types.includes(keyType))
+    throw new Refused('no such key to test');
+  const active = entry as ActiveKey;
+  const job = selfTestJob(active.account, keyType as KeyType, attempt);
+  const operation = selfTestDigest(active.account.sid, keyType as KeyType);
+  return { job, key: active, operation, index: 0, limit: selfTestLimit };
+}
+
+async function count(node: Node, { operation, index, limit }: Admitted): Promise<void> {
+  if (!(await node.operations.admit(operation, index, limit)))
+    throw new CustodyError('attempts_exhausted', 'this operation has used all of its protocol sessions');
+}

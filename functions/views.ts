@@ -1,0 +1,47 @@
+/**
+ * Resources as the API shows them.
+ * @module
+ */
+import { toHex } from '#shared/bytes.ts';
+import { exportXpub } from '#shared/mpc/derive.ts';
+import type { Point } from '#shared/mpc/secp256k1.ts';
+import type { Answer as Reply } from '#shared/wire/routes.ts';
+import type { Wallet, WalletSet } from './stores/resources.ts';
+
+export type WalletSetState = Reply<'getWalletSet'>['state'];
+
+export function walletSetView(set: WalletSet, state: WalletSetState): Reply<'getWalletSet'> {
+  const { id, name, custody, keyTypes, secp256k1, ed25519, cc, created, auditEventId } = set;
+  return {
+    id,
+    name,
+    custody,
+    keyTypes: [...keyTypes],
+    state,
+    publicKeys: {
+      ...(secp256k1 && { secp256k1: toHex(secp256k1) }),
+      ...(ed25519 && { ed25519: toHex(ed25519) }),
+    },
+    ...(secp256k1 && { xpub: exportXpub(secp256k1 as Point, cc) }),
+    created,
+    auditEventId,
+  };
+}
+
+export function walletView(wallet: Wallet): Reply<'getWallet'> {
+  const { id, walletSet, blockchain, address, publicKey, path, index, addressType, name, refId, created } =
+    wallet;
+  return {
+    id,
+    walletSet,
+    blockchain,
+    address,
+    publicKey: toHex(publicKey),
+    path,
+    index,
+    ...(addressType && { addressType }),
+    name,
+    refId,
+    created,
+  };
+}
