@@ -12,6 +12,7 @@ import { encode, type Layout, split, validate } from './layout.ts';
 import type { Scalar } from './secp256k1.ts';
 import type { EcdsaRequest } from './sign-ecdsa-messages.ts';
 import { tags } from './tags.ts';
+import { wiping } from './wipe.ts';
 
 export const stateLayout = [
   { name: 'version', length: 1, kind: 'hash' },
@@ -88,22 +89,22 @@ export function sealState(owner: StateOwner, state: P2State): Bytes {
 
 /** @throws {Abort} `E_STATE` if the value was altered, or belongs to another attempt, request, epoch or session. */
 export function openState(owner: StateOwner, sealed: Bytes): P2State {
-  const key = keyOf(owner);
-  try {
-    const end = sealed.length - TAG_LENGTH;
-    const decipher = createDecipheriv('aes-256-gcm', key, NONCE, { authTagLength: TAG_LENGTH })
-      .setAAD(stateAad(owner))
-      .setAuthTag(sealed.subarray(end));
-    const open = new Uint8Array(decipher.update(sealed.subarray(0, end)));
-    decipher.final();
-    const { version, ...state } = validate(stateLayout, split(stateLayout, open));
-    if (!equalBytes(version, VERSION) || !equalBytes(state.ssid, owner.ssid))
-      throw new Abort('E_STATE', 'the stored state is not of this session');
-    return state;
-  } catch {
-    // One code for all reasons: which of them it was is nobody's business but the alarm's.
-    throw new Abort('E_STATE', 'the stored state does not open');
-  } finally {
-    key.fill(0);
-  }
+  return wiping(({ secret, kept }) => {
+    try {
+      const end = sealed.length - TAG_LENGTH;
+      const key = secret(keyOf(owner));
+      const decipher = createDecipheriv('aes-256-gcm', key, NONCE, { authTagLength: TAG_LENGTH })
+        .setAAD(stateAad(owner))
+        .setAuthTag(sealed.subarray(end));
+      const open = kept(new Uint8Array(decipher.update(sealed.subarray(0, end))));
+      decipher.final();
+      const { version, ...state } = validate(stateLayout, split(stateLayout, open));
+      if (!equalBytes(version, VERSION) || !equalBytes(state.ssid, owner.ssid))
+        throw new Error('other session');
+      return state;
+    } catch {
+      // One code for all reasons: which of them it was is nobody's business but the alarm's.
+      throw new Abort('E_STATE', 'the stored state does not open');
+    }
+  });
 }
