@@ -1,0 +1,172 @@
+/**
+ * What a hostile peer can put into a message: made from its layout, so that a new field is covered by itself.
+ * @module
+ */
+import { ed25519, ristretto255 } from '@noble/curves/ed25519.js';
+import { secp256k1 } from '@noble/curves/secp256k1.js';
+import { fromHex } from '#shared/bytes.ts';
+import { type MessageKind, type MessageLayout, messageLength } from '#shared/mpc/message.ts';
+
+export interface Tampered {
+  /** Field and what was done to it. */
+  readonly name: string;
+  readonly field: string;
+  readonly message: Uint8Array;
+}
+
+const hex = (n: bigint): string => n.toString(16).padStart(64, '0');
+const be = (n: bigint): Uint8Array => fromHex(hex(n));
+const le = (n: bigint): Uint8Array => be(n).reverse();
+const fill = (n: number, value: number): Uint8Array => new Uint8Array(n).fill(value);
+const flip = (value: Uint8Array, at: number, mask: number): Uint8Array =>
+  value.map((x, i) => (i === at ? x ^ mask : x));
+
+/** The eight points of small order: canonical encodings, then non-canonical ones of some of them. */
+export const smallOrderPoints: readonly string[] = [
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  '0000000000000000000000000000000000000000000000000000000000000000',
+  '0000000000000000000000000000000000000000000000000000000000000080',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85',
+];
+export const nonCanonicalPoints: readonly string[] = [
+  '0100000000000000000000000000000000000000000000000000000000000080',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
+  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
+  // y = p + 3 and p + 4: valid points but for the encoding.
+  'f0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'f1ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+];
+/** B plus each point of small order but the identity. */
+export const mixedOrderPoints: readonly Uint8Array[] = smallOrderPoints
+  .slice(1)
+  .map((h) => ed25519.Point.BASE.add(ed25519.Point.fromHex(h)).toBytes());
+
+const edPoints = (): [string, Uint8Array][] => [
+  ...smallOrderPoints.map((h, i): [string, Uint8Array] => [`small order ${i}`, fromHex(h)]),
+  ...nonCanonicalPoints.map((h, i): [string, Uint8Array] => [`non-canonical ${i}`, fromHex(h)]),
+  ...mixedOrderPoints.map((P, i): [string, Uint8Array] => [`mixed order ${i}`, P]),
+  ['another point', ed25519.Point.BASE.multiply(7n).toBytes()],
+];
+
+const p = secp256k1.Point.Fp.ORDER;
+const q = secp256k1.Point.Fn.ORDER;
+const L = ed25519.Point.Fn.ORDER;
+
+/** Values by kind, besides those that every field gets. */
+const special: { readonly [K in MessageKind]: (value: Uint8Array) => readonly [string, Uint8Array][] } = {
+  bytes: () => [],
+  'secp256k1 scalar': () => [
+    ['order', be(q)],
+    ['order + 1', be(q + 1n)],
+    ['one', be(1n)],
+  ],
+  'ed25519 scalar': (value) => [
+    ['order', le(L)],
+    ['order + 1', le(L + 1n)],
+    ['one', le(1n)],
+    ['the same plus the order', le(BigInt(`0x${Buffer.from(value).reverse().toString('hex')}`) + L)],
+  ],
+  'secp256k1 point': (value) => [
+    ['negated', flip(value, 0, 1)],
+    ['uncompressed prefix', flip(value, 0, (value[0] as number) ^ 4)],
+    ['hybrid prefix', flip(value, 0, (value[0] as number) ^ 6)],
+    ['x = p', Uint8Array.from([2, ...be(p)])],
+    ['x off the curve', Uint8Array.from([2, ...be(5n)])],
+    ['another point', secp256k1.Point.BASE.multiply(7n).toBytes(true)],
+  ],
+  'ed25519 point': edPoints,
+  'ed25519 factor': edPoints,
+  'ristretto255 points': (value) => {
+    const first = (P: Uint8Array) => Uint8Array.from([...P, ...value.subarray(32)]);
+    const last = (P: Uint8Array) => Uint8Array.from([...value.subarray(0, -32), ...P]);
+    return [
+      ['first the identity', first(fill(32, 0))],
+      ['last the identity', last(fill(32, 0))],
+      ['first negative', first(Uint8Array.from([1, ...fill(31, 0)]))],
+      ['last non-canonical', last(Uint8Array.from([0xee, ...fill(30, 0xff), 0x7f]))],
+      ['first another point', first(ristretto255.Point.BASE.multiply(7n).toBytes())],
+      [
+        'pairs swapped',
+        Uint8Array.from([...value.subarray(32, 64), ...value.subarray(0, 32), ...value.subarray(64)]),
+      ],
+      ['instances rotated', Uint8Array.from([...value.subarray(64), ...value.subarray(0, 64)])],
+    ];
+  },
+};
+
+/** Every field that is there, changed in every way; `other` is the same message of another session. */
+export function tamper(layout: MessageLayout, message: Uint8Array, other: Uint8Array): Tampered[] {
+  const out: Tampered[] = [];
+  let at = 0;
+  for (const { name, length, kind } of layout) {
+    if (length === 0) continue;
+    const start = at;
+    at += length;
+    const value = message.slice(start, at);
+    const values: [string, Uint8Array][] = [
+      ['first bit flipped', flip(value, 0, 1)],
+      ['last bit flipped', flip(value, length - 1, 0x80)],
+      ['zero', fill(length, 0)],
+      ['all ones', fill(length, 0xff)],
+      ['of another session', other.slice(start, at)],
+      ...special[kind](value),
+    ];
+    for (const [what, bad] of values) {
+      if (Buffer.compare(bad, value) === 0) continue;
+      const changed = message.slice();
+      changed.set(bad, start);
+      out.push({ name: `${name}: ${what}`, field: name, message: changed });
+    }
+  }
+  return out;
+}
+
+/** The same fields in other lengths and orders: all must be refused for their length or their content. */
+export function misshape(layout: MessageLayout, message: Uint8Array): Tampered[] {
+  const out: Tampered[] = [
+    { name: 'empty', field: '', message: new Uint8Array(0) },
+    { name: 'one byte short', field: '', message: message.slice(0, -1) },
+    { name: 'one byte long', field: '', message: Uint8Array.from([...message, 0]) },
+    { name: 'twice', field: '', message: Uint8Array.from([...message, ...message]) },
+  ];
+  let at = 0;
+  for (const { name, length } of layout) {
+    if (length === 0) continue;
+    const [before, value, after] = [
+      message.slice(0, at),
+      message.slice(at, at + length),
+      message.slice(at + length),
+    ];
+    out.push(
+      { name: `${name} omitted`, field: name, message: Uint8Array.from([...before, ...after]) },
+      {
+        name: `${name} twice`,
+        field: name,
+        message: Uint8Array.from([...before, ...value, ...value, ...after]),
+      },
+    );
+    if (length > 64)
+      out.push(
+        {
+          name: `${name} without its last element`,
+          field: name,
+          message: Uint8Array.from([...before, ...value.subarray(0, -64), ...after]),
+        },
+        {
+          name: `${name} with one element more`,
+          field: name,
+          message: Uint8Array.from([...before, ...value, ...value.subarray(-64), ...after]),
+        },
+      );
+    at += length;
+  }
+  if (at !== messageLength(layout)) throw new RangeError('layout and message differ');
+  return out;
+}
