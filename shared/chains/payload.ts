@@ -4,6 +4,7 @@
  * @module
  */
 import { CustodyError } from '../errors.ts';
+import { bitcoin } from './bitcoin.ts';
 import { addressOf, chainInfo, type Family } from './chains.ts';
 import { evm } from './evm.ts';
 import {
@@ -18,16 +19,12 @@ import {
   signKinds,
   type WalletKey,
 } from './intent.ts';
+import { near } from './near.ts';
 import { solana } from './solana.ts';
 
-const families: Readonly<Partial<Record<Family, ChainFamily>>> = { evm, solana };
+const families: Readonly<Record<Family, ChainFamily>> = { evm, bitcoin, solana, near };
 
-function familyOf(payload: SignPayload): ChainFamily {
-  const family = families[chainInfo(payload.blockchain).family];
-  if (family === undefined)
-    throw new CustodyError('blockchain_unsupported', 'Signing on this blockchain is not built yet');
-  return family;
-}
+const familyOf = (payload: SignPayload): ChainFamily => families[chainInfo(payload.blockchain).family];
 
 /** The members of which exactly one is present. */
 const members: Readonly<Record<SignKind, readonly (keyof SignPayload)[]>> = {

@@ -3,11 +3,11 @@
  * libraries of @solana/kit and encoded again; only bytes that come out the same are accepted.
  * @module
  */
-import { ed25519 } from '@noble/curves/ed25519.js';
 import { base58, base64 } from '@scure/base';
 import { getCompiledTransactionMessageDecoder, getCompiledTransactionMessageEncoder } from '@solana/kit';
 import type { Bytes } from '../bytes.ts';
 import { concat, equalBytes } from '../bytes.ts';
+import { verifyEd25519 } from './ed25519-signature.ts';
 import { reading, refused, undecodable } from './intent.ts';
 import type { Instruction } from './solana-instructions.ts';
 
@@ -107,15 +107,6 @@ export function withSignature(transaction: SolanaTransaction, signer: string, si
   const { signatures, signers, message } = transaction;
   const all = signatures.map((old, i) => (signers[i] === signer ? signature : old));
   return base64.encode(concat(Uint8Array.of(all.length), ...all, message));
-}
-
-/** RFC 8032 verification; cofactorless and strict about encodings, as the network is. */
-export function verifyEd25519(signature: Bytes, message: Bytes, publicKey: Bytes): boolean {
-  try {
-    return ed25519.verify(signature, message, publicKey, { zip215: false });
-  } catch {
-    return false;
-  }
 }
 
 /** Would these bytes mean something to the network: a message, or a wire transaction? */

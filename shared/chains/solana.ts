@@ -8,11 +8,12 @@ import { equalBytes } from '../bytes.ts';
 import { CustodyError } from '../errors.ts';
 import { chainInfo, nativeAsset } from './chains.ts';
 import { formatUnits } from './display.ts';
+import { verifyEd25519 } from './ed25519-signature.ts';
 import type { ChainFamily, Effect, Reading, Signature, Signed, SignPayload, WalletKey } from './intent.ts';
 import { dataHash, refused } from './intent.ts';
 import { instructionEffects, priorityFee } from './solana-instructions.ts';
 import { readOffchainMessage } from './solana-message.ts';
-import { isZero, parseWire, verifyEd25519, withSignature } from './solana-transaction.ts';
+import { isZero, parseWire, withSignature } from './solana-transaction.ts';
 
 /** Lamports for each signature. */
 const signatureFee = 5000n;
