@@ -36,6 +36,8 @@ export interface IntakePorts {
   readonly resources: Resources;
   readonly ledger: Ledger;
   readonly clock: Clock;
+  /** Refuses an authenticated actor that asks too often. @throws {CustodyError} `rate_limited` */
+  readonly admit?: (actor: Actor) => void;
 }
 
 /** An operation that an actor with the right to it has asked for, freshly. */
@@ -92,11 +94,12 @@ export async function readSignatureRequest(
 }
 
 async function open<N extends 'createWalletSet' | 'createWallets' | 'createSignature'>(
-  { registry, clock }: IntakePorts,
+  { registry, clock, admit }: IntakePorts,
   request: ActorRequest,
   name: N & RouteName,
 ): Promise<{ readonly actor: Actor; readonly params: Params<N>; readonly body: Body<N> }> {
   const actor = await authenticate(registry, request, clock());
+  admit?.(actor);
   const match = matchRoute(request.method, request.path);
   if (match.name !== name) throw new CustodyError('route_not_found', 'this call is for another route');
   if (match.route.scope !== 'public') requireScope(actor, match.route.scope);

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { Bytes } from '#shared/bytes.ts';
 import type { NodeName } from '#shared/crypto/attestation.ts';
 import { type Context, contextOf, type KeyType } from '#shared/mpc/context.ts';
+import type { Actor } from './authenticate.ts';
 import { type NodeIdentity, nodeIdentity } from './channel/identity.ts';
 import type { Clock, KeyService, Log, Random, Table, Tables } from './ports.ts';
 import { firstEpoch, type Ledger, ledgerOver } from './stores/ledger.ts';
@@ -22,6 +23,8 @@ export interface NodePorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Refuses an authenticated actor that asks too often: at Node 1, which the public reaches. */
+  readonly admit?: (actor: Actor) => void;
 }
 
 export interface NodeSettings {
@@ -48,10 +51,11 @@ export interface Node {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly admit?: (actor: Actor) => void;
 }
 
 export function nodeOf(ports: NodePorts, { node, peerIdentity, bundle }: NodeSettings): Node {
-  const { tables, keys, clock, random, log } = ports;
+  const { tables, keys, clock, random, log, admit } = ports;
   const vault = vaultOf({ keys, random, node });
   const peer = node === 'node1' ? 'node2' : 'node1';
   return {
@@ -70,6 +74,7 @@ export function nodeOf(ports: NodePorts, { node, peerIdentity, bundle }: NodeSet
     clock,
     random,
     log,
+    ...(admit && { admit }),
   };
 }
 

@@ -24,6 +24,7 @@ export const errorCodes = {
   method_not_allowed: code(405, 'This route does not take this method'),
   idempotency_key_required: code(400, 'An Idempotency-Key header is required on this route'),
   idempotency_key_reused: code(422, 'This Idempotency-Key was used for another operation'),
+  idempotency_key_not_found: code(404, 'This Idempotency-Key was never used'),
   idempotency_in_progress: code(409, 'The first request with this Idempotency-Key is still running', true),
   idempotency_key_unknown: code(404, 'No request with this Idempotency-Key is known'),
   rate_limited: code(429, 'Too many requests', true),

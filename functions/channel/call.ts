@@ -3,10 +3,12 @@
  * message twice.
  * @module
  */
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type Bytes, equalBytes } from '#shared/bytes.ts';
 import { CustodyError, type ErrorCode, errorCodes } from '#shared/errors.ts';
+import { EnvelopeSchema } from '../../proto/generated/planbok/node/v1/node_pb.ts';
 import type { Clock, Transport } from '../ports.ts';
-import { Dropped, openEnvelope, sealEnvelope } from './envelope.ts';
+import { Dropped, type Envelope, openEnvelope, sealEnvelope } from './envelope.ts';
 import type { NodeIdentity } from './identity.ts';
 
 export interface Peer {
@@ -31,10 +33,13 @@ export function peerOver({ identity, transport, clock, peerIdentity }: PeerPorts
       const [voice, tlsKeyHash] = await Promise.all([identity.voice(), transport.tlsKeyHash()]);
       const head = { from: 'node1', to: 'node2', method, session, step } as const;
       const request = sealEnvelope(voice, head, { body, tlsKeyHash }, clock());
-      const answer = await transport.send(method, request.envelope);
+      const answer = await transport.send(
+        method,
+        toBinary(EnvelopeSchema, create(EnvelopeSchema, request.envelope)),
+      );
       const expected = { from: 'node2', to: 'node1', method, session, step: step + 1 } as const;
       try {
-        const { content } = openEnvelope(answer, expected, peerIdentity, clock());
+        const { content } = openEnvelope(parse(answer), expected, peerIdentity, clock());
         if (!equalBytes(content.answers, request.digest)) throw new Dropped('answers another message');
         if (content.errorCode !== '') throw refusal(content.errorCode, content.errorDetail);
         return content.body;
@@ -45,6 +50,14 @@ export function peerOver({ identity, transport, clock, peerIdentity }: PeerPorts
       }
     },
   };
+}
+
+function parse(bytes: Bytes): Envelope {
+  try {
+    return fromBinary(EnvelopeSchema, bytes);
+  } catch (cause) {
+    throw new Dropped('not an envelope', { cause });
+  }
 }
 
 const refusal = (code: string, detail: string): CustodyError =>

@@ -13,7 +13,7 @@ import {
   type NodeName,
   verifyDelegation,
 } from '#shared/crypto/attestation.ts';
-import { EnvelopeSchema, type Signed, SignedSchema } from '../../proto/generated/planbok/node/v1/node_pb.ts';
+import { type Signed, SignedSchema } from '../../proto/generated/planbok/node/v1/node_pb.ts';
 import type { Voice } from './identity.ts';
 
 /** How old an envelope may be, and how far ahead its sender's clock, milliseconds. */
@@ -22,6 +22,12 @@ const maxAgeMs = 60_000;
 /** The envelope is not one: not authentic, not for us, not now. Nothing happened. */
 export class Dropped extends Error {
   override readonly name = 'Dropped';
+}
+
+/** `signed` is a serialized Signed; `signature` 64 bytes. */
+export interface Envelope {
+  readonly signed: Bytes;
+  readonly signature: Bytes;
 }
 
 /** What sender and receiver must agree on besides the body. */
@@ -47,13 +53,13 @@ export const hashOf = (bytes: Bytes): Bytes => new Uint8Array(createHash('sha256
 
 const signatureInput = (signed: Bytes): Bytes => concat(utf8('planbok/envelope/v1\0'), signed);
 
-/** A serialized Envelope, and the hash that its answer must carry. */
+/** A sealed envelope, and the hash that its answer must carry. */
 export function sealEnvelope(
   voice: Voice,
   head: EnvelopeHead,
   content: EnvelopeContent,
   nowMs: number,
-): { readonly envelope: Bytes; readonly digest: Bytes } {
+): { readonly envelope: Envelope; readonly digest: Bytes } {
   const signed = toBinary(
     SignedSchema,
     create(SignedSchema, {
@@ -69,8 +75,7 @@ export function sealEnvelope(
     }),
   );
   const signature = voice.sign(signatureInput(signed));
-  const envelope = toBinary(EnvelopeSchema, create(EnvelopeSchema, { signed, signature }));
-  return { envelope, digest: hashOf(signed) };
+  return { envelope: { signed, signature }, digest: hashOf(signed) };
 }
 
 /**
@@ -79,13 +84,12 @@ export function sealEnvelope(
  * @throws {Dropped} on anything else
  */
 export function openEnvelope(
-  envelope: Bytes,
+  { signed, signature }: Envelope,
   expected: Partial<EnvelopeHead> & Pick<EnvelopeHead, 'from' | 'to' | 'method'>,
   identity: Bytes,
   nowMs: number,
 ): { readonly content: Signed; readonly digest: Bytes } {
   try {
-    const { signed, signature } = fromBinary(EnvelopeSchema, envelope);
     const content = fromBinary(SignedSchema, signed);
     if (content.delegation === undefined) throw new Dropped('no delegation');
     const delegation = openPeerDelegation(content.delegation, identity, nowMs);

@@ -6,7 +6,7 @@
 import { type Bytes, equalBytes } from '#shared/bytes.ts';
 import { CustodyError } from '#shared/errors.ts';
 import type { Clock, Log } from '../ports.ts';
-import { Dropped, type EnvelopeContent, openEnvelope, sealEnvelope } from './envelope.ts';
+import { Dropped, type Envelope, type EnvelopeContent, openEnvelope, sealEnvelope } from './envelope.ts';
 import type { NodeIdentity } from './identity.ts';
 
 /** An authentic request of Node 1. */
@@ -38,9 +38,9 @@ export async function answer(
   { identity, clock, log, peerIdentity }: ServerPorts,
   methods: Readonly<Record<string, Method>>,
   method: string,
-  envelope: Bytes,
+  envelope: Envelope,
   tlsKeyHash: Bytes,
-): Promise<Bytes> {
+): Promise<Envelope> {
   const receivedMs = clock();
   const { content, digest } = openEnvelope(
     envelope,
@@ -54,7 +54,7 @@ export async function answer(
   if (run === undefined) throw new Dropped('no such method');
   const { session, step, body } = content;
   const head = { from: 'node2', to: 'node1', method, session, step: step + 1 } as const;
-  const reply = async (what: EnvelopeContent): Promise<Bytes> =>
+  const reply = async (what: EnvelopeContent): Promise<Envelope> =>
     sealEnvelope(await identity.voice(), head, { ...what, answers: digest }, clock()).envelope;
   try {
     return await reply({ body: await run({ session, step, body, receivedMs }) });

@@ -18,7 +18,10 @@ export interface Claim {
 export interface IdempotencyRecord {
   readonly operation: string;
   readonly id: string;
-  readonly state: 'in_progress' | 'finished_or_free';
+  /** `failed`: nobody is at work on it; whether it finished, its resource says. */
+  readonly state: 'in_progress' | 'failed';
+  /** RFC 3339, UTC. */
+  readonly created: string;
 }
 
 export interface Idempotency {
@@ -80,7 +83,8 @@ export function idempotencyOver(table: Table, clock: Clock, leaseMs: number): Id
       return {
         operation: item['digest'] as string,
         id: item['resource'] as string,
-        state: (item['leaseMs'] as number) > clock() ? 'in_progress' : 'finished_or_free',
+        state: (item['leaseMs'] as number) > clock() ? 'in_progress' : 'failed',
+        created: new Date((item['keptMs'] as number) - idempotencySeconds * 1000).toISOString(),
       };
     },
   };

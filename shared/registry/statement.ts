@@ -71,6 +71,8 @@ export function verifyWithCredential(
 export interface Registry {
   readonly organization: string;
   readonly name: string;
+  /** RFC 3339, UTC: as the founder said. */
+  readonly created: string;
   /** Names the last statement; every authorisation names the newest head that its actor has seen. */
   readonly head: string;
   readonly credentials: Readonly<Record<string, Credential & { readonly member: string }>>;
@@ -88,6 +90,7 @@ export function found({ statement, signature }: SignedStatement): Registry {
   return {
     organization,
     name: statement.name,
+    created: statement.created,
     head: organization,
     credentials: { [credentialId(credential)]: { ...credential, member: name } },
   };

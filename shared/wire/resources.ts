@@ -171,7 +171,7 @@ export const preview = z.object({
 export const idempotencyRecord = z.object({
   key: z.string(),
   operation: base64url(32).describe('Digest of the operation that the key was used for'),
-  state: z.enum(['in_progress', 'completed']),
+  state: z.enum(['in_progress', 'completed', 'failed']),
   resources: z.array(id).describe('What it made'),
   created: time,
 });
@@ -208,7 +208,10 @@ export const attestations = z.object({
     z.object({
       node: nodeName,
       identity: base64url(91).describe('P-256 SubjectPublicKeyInfo; pin it'),
-      delegation: z.object({ signed: base64url(), signature: base64url() }),
+      delegation: z
+        .object({ signed: base64url(), signature: base64url() })
+        .optional()
+        .describe('Of the node that answers'),
     }),
   ),
 });

@@ -1,0 +1,165 @@
+/**
+ * The environment of a program as typed configuration, read once at cold start. What is missing or does not
+ * fit ends the start with a list of it.
+ * @module
+ */
+import * as z from 'zod';
+import { type Bytes, fromBase64url } from '#shared/bytes.ts';
+import { pointOfSpki } from '#shared/crypto/attestation.ts';
+import type { AwsOptions } from './adapters/aws.ts';
+
+/** Requests per minute; one more is answered with 429. */
+export interface RateLimits {
+  readonly perCredential: number;
+  readonly perOrganization: number;
+}
+
+/** What every program has. */
+export interface ProgramConfig {
+  readonly tablePrefix: string;
+  readonly aws: AwsOptions;
+  readonly rates: RateLimits;
+  /** On a laptop: emulators on loopback, keys in software. */
+  readonly local: boolean;
+}
+
+/** What a node has besides. */
+export interface NodeConfig extends ProgramConfig {
+  readonly node: 'node1' | 'node2';
+  readonly shareKeyId: string;
+  readonly identityKeyId: string;
+  /** The peer's pinned identity key, DER SubjectPublicKeyInfo, 91 bytes. */
+  readonly peerIdentity: Bytes;
+  /** Folder with `own.pem`, `peer-ca.pem` and `peer-crl.pem`. */
+  readonly tlsFolder: string;
+  /** Node 1 only: where Node 2 answers. */
+  readonly peerUrl: string | undefined;
+  /** Hex SHA-256 of the operator's invitation; undefined where everyone may found: locally. */
+  readonly invitation: string | undefined;
+}
+
+/** The environment is not one that this program can start in. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** What access keys look like in local mode; real ones begin with AKIA or ASIA. */
+export const localAccessKey = /^PLANBOKLOCAL[0-9A-F]{12,32}$/;
+
+const isLoopback = (url: string): boolean =>
+  /^(127(\.\d{1,3}){3}|localhost|\[::1\])$/.test(new URL(url).hostname);
+
+const perMinute = z
+  .string()
+  .regex(/^[1-9][0-9]{0,6}$/, 'must be a number of requests per minute')
+  .transform(Number);
+
+const program = z.object({
+  PLANBOK_TABLE_PREFIX: z.string().regex(/^[a-zA-Z0-9_.-]{1,100}$/),
+  PLANBOK_RATE_CREDENTIAL: perMinute.default(600),
+  PLANBOK_RATE_ORGANIZATION: perMinute.default(3_000),
+  PLANBOK_LOCAL: z.literal('1').optional(),
+  AWS_REGION: z.string().min(1).default('us-east-1'),
+  AWS_ENDPOINT_URL: z.url().optional(),
+  AWS_ACCESS_KEY_ID: z.string().optional(),
+  AWS_SECRET_ACCESS_KEY: z.string().optional(),
+});
+
+const spki = z.string().transform((text, context) => {
+  try {
+    const bytes = fromBase64url(text);
+    pointOfSpki(bytes);
+    return bytes;
+  } catch {
+    context.issues.push({
+      code: 'custom',
+      input: text,
+      message: 'must be a P-256 SubjectPublicKeyInfo, base64url',
+    });
+    return z.NEVER;
+  }
+});
+
+const node = program.extend({
+  PLANBOK_NODE: z.enum(['node1', 'node2']),
+  PLANBOK_SHARE_KEY: z.string().min(1),
+  PLANBOK_IDENTITY_KEY: z.string().min(1),
+  PLANBOK_PEER_IDENTITY: spki,
+  PLANBOK_PEER_URL: z.url({ protocol: /^https$/ }).optional(),
+  PLANBOK_TLS_DIR: z.string().min(1),
+  PLANBOK_INVITATION: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'must be the SHA-256 of the invitation, hex')
+    .optional(),
+});
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+function read<T extends z.ZodType>(schema: T, env: Environment): z.infer<T> {
+  const result = schema.safeParse(env);
+  if (result.success) return result.data;
+  // Names and reasons only: a value may be a secret.
+  const lines = result.error.issues.map(({ path, message }) => `  ${path.join('.')}: ${message}`);
+  throw new ConfigError(['the environment is not complete:', ...lines].join('\n'));
+}
+
+function programOf(values: z.infer<typeof program>): ProgramConfig {
+  const local = values.PLANBOK_LOCAL === '1';
+  return {
+    tablePrefix: values.PLANBOK_TABLE_PREFIX,
+    rates: {
+      perCredential: values.PLANBOK_RATE_CREDENTIAL,
+      perOrganization: values.PLANBOK_RATE_ORGANIZATION,
+    },
+    local,
+    aws: local ? localAws(values) : realAws(values),
+  };
+}
+
+const timeoutMs = 5_000;
+
+/** Local mode talks to loopback with made-up credentials, or does not start. */
+function localAws(values: z.infer<typeof program>): AwsOptions {
+  const { AWS_ENDPOINT_URL: endpoint, AWS_ACCESS_KEY_ID: accessKeyId = '' } = values;
+  if (endpoint === undefined) throw new ConfigError('local mode needs AWS_ENDPOINT_URL');
+  if (!isLoopback(endpoint))
+    throw new ConfigError('local mode talks to loopback only, not to AWS_ENDPOINT_URL');
+  if (!localAccessKey.test(accessKeyId))
+    throw new ConfigError('local mode refuses credentials that are not of its own making');
+  const secretAccessKey = values.AWS_SECRET_ACCESS_KEY ?? '';
+  return { region: values.AWS_REGION, endpoint, credentials: { accessKeyId, secretAccessKey }, timeoutMs };
+}
+
+/** On AWS the credentials are the function's role, and there is no other endpoint. */
+function realAws(values: z.infer<typeof program>): AwsOptions {
+  if (values.AWS_ENDPOINT_URL !== undefined)
+    throw new ConfigError('AWS_ENDPOINT_URL is for local mode only: set PLANBOK_LOCAL=1');
+  return { region: values.AWS_REGION, timeoutMs };
+}
+
+/** @throws {ConfigError} */
+export const readProgramConfig = (env: Environment = process.env): ProgramConfig =>
+  programOf(read(program, env));
+
+/** @throws {ConfigError} */
+export function readNodeConfig(expected: 'node1' | 'node2', env: Environment = process.env): NodeConfig {
+  const values = read(node, env);
+  if (values.PLANBOK_NODE !== expected)
+    throw new ConfigError(`this is ${expected}, and PLANBOK_NODE says ${values.PLANBOK_NODE}`);
+  if (expected === 'node1' && values.PLANBOK_PEER_URL === undefined)
+    throw new ConfigError('Node 1 needs PLANBOK_PEER_URL');
+  const common = programOf(values);
+  if (common.local && values.PLANBOK_PEER_URL && !isLoopback(values.PLANBOK_PEER_URL))
+    throw new ConfigError('local mode talks to loopback only, not to PLANBOK_PEER_URL');
+  return {
+    ...common,
+    node: expected,
+    shareKeyId: values.PLANBOK_SHARE_KEY,
+    identityKeyId: values.PLANBOK_IDENTITY_KEY,
+    peerIdentity: values.PLANBOK_PEER_IDENTITY,
+    peerUrl: values.PLANBOK_PEER_URL,
+    tlsFolder: values.PLANBOK_TLS_DIR,
+    // Away from a laptop a node without an invitation founds nothing: no token has this hash.
+    invitation: values.PLANBOK_INVITATION ?? (common.local ? undefined : '0'.repeat(64)),
+  };
+}

@@ -1,0 +1,151 @@
+/**
+ * The one wrapper of the API's Lambda functions: an API Gateway proxy event becomes a signed request and its
+ * route; what the use case yields or throws becomes JSON or a problem document.
+ * @module
+ */
+import middy from '@middy/core';
+import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
+import { utf8 } from '#shared/bytes.ts';
+import { CustodyError, errorCodes } from '#shared/errors.ts';
+import { type ActorRequest, signatureClaim } from '#shared/intent/http-signature.ts';
+import { problemMediaType, problemOf } from '#shared/wire/problem.ts';
+import { type Match, matchRoute, type Program, type RouteName } from '#shared/wire/routes.ts';
+import type { Log } from './ports.ts';
+import { RateLimited, type RateLimiter } from './rate-limit.ts';
+
+export interface HttpRequest extends ActorRequest {
+  readonly match: Match;
+}
+
+export interface HttpAnswer {
+  readonly body: unknown;
+  /** The answer of an earlier request with the same idempotency key. */
+  readonly replayed?: boolean;
+}
+
+export type RouteHandler = (request: HttpRequest) => Promise<HttpAnswer>;
+
+/** What the functions of one program serve: a route without a handler does not compile. */
+export type Handlers<P extends Program> = Readonly<
+  Record<Extract<RouteName, keyof ProgramRoutes<P>>, RouteHandler>
+>;
+type ProgramRoutes<P extends Program> = {
+  readonly [N in RouteName as typeof import('#shared/wire/routes.ts').routes[N]['program'] extends P
+    ? N
+    : never]: true;
+};
+
+export type LambdaHandler = (event: APIGatewayProxyEvent, context: Context) => Promise<APIGatewayProxyResult>;
+
+export function http(
+  handlers: Readonly<Partial<Record<RouteName, RouteHandler>>>,
+  { log, limiter }: { readonly log: Log; readonly limiter: RateLimiter },
+): LambdaHandler {
+  const answer = (
+    event: APIGatewayProxyEvent,
+    status: number,
+    mediaType: string,
+    body: unknown,
+    more = {},
+  ) => ({
+    statusCode: status,
+    headers: {
+      'content-type': mediaType,
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'x-request-id': requestIdOf(event),
+      ...limitHeaders(event, limiter),
+      ...more,
+    },
+    body: JSON.stringify(body),
+  });
+  return middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
+    .onError((request) => {
+      const { event, error } = request;
+      const problem = problemOf(error, { instance: event.path, requestId: requestIdOf(event) });
+      if (problem.status >= 500) log.warn('request failed', failureOf(event, error, problem.code));
+      const wait = error instanceof RateLimited ? { 'retry-after': String(error.retryAfterSeconds) } : {};
+      const busy = problem.code === 'idempotency_in_progress' ? { 'retry-after': '1' } : {};
+      request.response = answer(event, problem.status, problemMediaType, problem, { ...wait, ...busy });
+    })
+    .handler(async (event) => {
+      const match = matchRoute(event.httpMethod, event.path);
+      const handler = handlers[match.name];
+      if (handler === undefined) throw new CustodyError('route_not_found', 'served by another program');
+      const { body, replayed } = await handler({ ...actorRequest(event, match), match });
+      const more = replayed ? { 'idempotent-replayed': 'true' } : {};
+      return answer(event, replayed ? 200 : match.route.status, 'application/json', body, more);
+    }) as unknown as LambdaHandler;
+}
+
+const requestIdOf = (event: APIGatewayProxyEvent): string => event.requestContext.requestId;
+
+/** The class and message of what this system does not expect stay in the log; never a body. */
+function failureOf(event: APIGatewayProxyEvent, error: unknown, code: string) {
+  const known = error instanceof CustodyError;
+  const cause = known ? error.cause : error;
+  return {
+    code,
+    route: event.path,
+    requestId: requestIdOf(event),
+    error: error instanceof Error ? error.name : 'unknown',
+    detail: error instanceof Error ? error.message : '',
+    cause: cause instanceof Error ? cause.message : '',
+    stack: !known && error instanceof Error ? String(error.stack) : '',
+  };
+}
+
+/** Whoever asks may see the state of the key id that it names. */
+function limitHeaders(event: APIGatewayProxyEvent, limiter: RateLimiter): Record<string, string> {
+  try {
+    const match = matchRoute(event.httpMethod, event.path);
+    if (match.route.scope === 'public') return {};
+    return limiter.headers(signatureClaim(actorRequest(event, match)).keyId);
+  } catch {
+    return {};
+  }
+}
+
+/** @throws {CustodyError} `body_too_large`, `media_type_unsupported`, `request_invalid` */
+function actorRequest(event: APIGatewayProxyEvent, { route }: Match): ActorRequest {
+  const body = bodyOf(event, route.maxBodyBytes);
+  if (body.length > 0 && !/^application\/json\s*(;|$)/i.test(header(event, 'content-type')))
+    throw new CustodyError('media_type_unsupported', errorCodes.media_type_unsupported.title);
+  return {
+    method: event.httpMethod,
+    path: event.path,
+    query: queryOf(event),
+    contentDigest: header(event, 'content-digest'),
+    idempotencyKey: header(event, 'idempotency-key'),
+    signatureInput: header(event, 'signature-input'),
+    signature: header(event, 'signature'),
+    body,
+  };
+}
+
+function bodyOf({ body, isBase64Encoded }: APIGatewayProxyEvent, max: number): Uint8Array {
+  const text = body ?? '';
+  const length = isBase64Encoded ? Math.floor((text.length * 3) / 4) - 2 : text.length;
+  if (length > max) throw new CustodyError('body_too_large', `this route takes at most ${max} bytes`);
+  return isBase64Encoded ? new Uint8Array(Buffer.from(text, 'base64')) : utf8(text);
+}
+
+/** A header that is there once, or empty. @throws {CustodyError} `request_invalid` if it stands twice */
+function header(event: APIGatewayProxyEvent, name: string): string {
+  const values = Object.entries(event.multiValueHeaders ?? {})
+    .filter(([key]) => key.toLowerCase() === name)
+    .flatMap(([, all]) => all ?? []);
+  if (values.length > 1) throw new CustodyError('request_invalid', `the header ${name} stands twice`);
+  return values[0] ?? '';
+}
+
+/**
+ * A gateway hands over decoded parameters, so the signed form of a query is the one that can be made again
+ * from them: sorted by name, escaped as `encodeURIComponent` does.
+ */
+function queryOf({ multiValueQueryStringParameters }: APIGatewayProxyEvent): string {
+  const pairs = Object.entries(multiValueQueryStringParameters ?? {})
+    .flatMap(([name, values]) => (values ?? []).map((value) => [name, value] as const))
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return `?${pairs.map((pair) => pair.map(encodeURIComponent).join('=')).join('&')}`;
+}

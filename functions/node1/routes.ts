@@ -1,0 +1,37 @@
+/**
+ * What Node 1 serves over HTTP.
+ * @module
+ */
+import { toBase64url } from '#shared/bytes.ts';
+import type { Answer as Reply } from '#shared/wire/routes.ts';
+import type { Handlers } from '../http.ts';
+import type { Lead } from './lead.ts';
+import { createOrganization } from './organizations.ts';
+import { createSignature } from './signatures.ts';
+import { createWalletSet } from './wallet-sets.ts';
+import { createWallets } from './wallets.ts';
+
+/** @param invitation hex SHA-256 of the token that founding an organization needs; undefined: open */
+export const node1Routes = (lead: Lead, invitation?: string): Handlers<'node1'> => ({
+  createOrganization: (request) => createOrganization(lead, request, invitation),
+  createWalletSet: (request) => createWalletSet(lead, request),
+  createWallets: (request) => createWallets(lead, request),
+  createSignature: (request) => createSignature(lead, request),
+  getAttestations: async () => ({ body: await attestations(lead) }),
+});
+
+/** Node 1 knows its peer's identity by configuration, and says its own from its key. */
+async function attestations({ node }: Lead): Promise<Reply<'getAttestations'>> {
+  const [identities, voice] = await Promise.all([node.identities(), node.identity.voice()]);
+  const { signed, signature } = voice.delegation;
+  return {
+    nodes: [
+      {
+        node: 'node1',
+        identity: toBase64url(identities.node1),
+        delegation: { signed: toBase64url(signed), signature: toBase64url(signature) },
+      },
+      { node: 'node2', identity: toBase64url(identities.node2) },
+    ],
+  };
+}

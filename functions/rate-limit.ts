@@ -1,0 +1,71 @@
+/**
+ * How often a credential and an organization may ask. Token buckets in the memory of one instance: a cheap
+ * brake in front of the cryptography, beside the gateway's own throttles, not an exact account.
+ * @module
+ */
+import { CustodyError } from '#shared/errors.ts';
+import type { Clock } from './ports.ts';
+
+export interface Limits {
+  /** Requests per minute. */
+  readonly credential: number;
+  readonly organization: number;
+}
+
+export interface RateLimiter {
+  readonly limits: Limits;
+  /**
+   * Takes one request from both buckets of an authenticated actor.
+   * @throws {RateLimited} with the seconds to wait
+   */
+  take(actor: { readonly keyId: string; readonly organization: string }): void;
+  /** The `RateLimit` and `RateLimit-Policy` fields of an answer to this key id. */
+  headers(keyId: string): Record<string, string>;
+}
+
+export class RateLimited extends CustodyError {
+  readonly retryAfterSeconds: number;
+  constructor(retryAfterSeconds: number) {
+    super('rate_limited', `try again in ${retryAfterSeconds} s`);
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+interface Bucket {
+  readonly tokens: number;
+  readonly atMs: number;
+}
+
+/** Buckets kept; a full one says nothing and may be forgotten. */
+const remembered = 10_000;
+const minuteMs = 60_000;
+
+export function rateLimiter(clock: Clock, limits: Limits): RateLimiter {
+  const buckets = new Map<string, Bucket>();
+  const tokensOf = (name: string, limit: number): number => {
+    const bucket = buckets.get(name);
+    if (bucket === undefined) return limit;
+    return Math.min(limit, bucket.tokens + ((clock() - bucket.atMs) / minuteMs) * limit);
+  };
+  const takeFrom = (name: string, limit: number): void => {
+    const tokens = tokensOf(name, limit);
+    if (tokens < 1) throw new RateLimited(Math.ceil(((1 - tokens) / limit) * (minuteMs / 1000)));
+    if (buckets.size >= remembered) buckets.clear();
+    buckets.set(name, { tokens: tokens - 1, atMs: clock() });
+  };
+  return {
+    limits,
+    take({ keyId, organization }) {
+      takeFrom(keyId, limits.credential);
+      takeFrom(organization, limits.organization);
+    },
+    headers(keyId) {
+      const left = Math.floor(tokensOf(keyId, limits.credential));
+      const seconds = Math.ceil(((limits.credential - left) / limits.credential) * 60);
+      return {
+        ratelimit: `"credential";r=${left};t=${seconds}`,
+        'ratelimit-policy': `"credential";q=${limits.credential};w=60, "organization";q=${limits.organization};w=60`,
+      };
+    },
+  };
+}
