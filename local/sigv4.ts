@@ -7,14 +7,11 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
-/** A credential of one local account. Its form is one that AWS never issues. */
+/** A credential of one local account. Its form, `localAccessKey`, is one that AWS never issues. */
 export interface LocalCredential {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
 }
-
-/** What local access key ids look like; real ones begin with AKIA or ASIA. */
-export const localAccessKey = /^PLANBOKLOCAL[0-9A-F]{12,32}$/;
 
 const maxSkewMs = 15 * 60_000;
 
