@@ -191,7 +191,7 @@ function describe(
     case 'stake':
       return `Stake ${formatUnits(BigInt(amount), decimals)} ${unit}`;
     case 'call':
-      return `Call ${quoteText(details?.['method'] ?? '', 60)} of ${to}`;
+      return `Call “${details?.['method'] ?? ''}” of ${to}`;
     case 'key':
       return `${details?.['action'] === 'add' ? 'ADD' : 'Delete'} an access key of ${to}`;
     case 'account':
