@@ -10,8 +10,8 @@ import type { AwsOptions } from './adapters/aws.ts';
 
 /** Requests per minute; one more is answered with 429. */
 export interface RateLimits {
-  readonly perCredential: number;
-  readonly perOrganization: number;
+  readonly credential: number;
+  readonly organization: number;
 }
 
 /** What every program has. */
@@ -36,6 +36,8 @@ export interface NodeConfig extends ProgramConfig {
   readonly peerUrl: string | undefined;
   /** Hex SHA-256 of the operator's invitation; undefined where everyone may found: locally. */
   readonly invitation: string | undefined;
+  /** Node 1: how long a request holds its idempotency key; longer than a request may run. */
+  readonly leaseMs: number;
 }
 
 /** The environment is not one that this program can start in. */
@@ -91,6 +93,11 @@ const node = program.extend({
     .string()
     .regex(/^[0-9a-f]{64}$/, 'must be the SHA-256 of the invitation, hex')
     .optional(),
+  PLANBOK_LEASE_MS: z
+    .string()
+    .regex(/^[1-9][0-9]{2,5}$/, 'must be milliseconds')
+    .transform(Number)
+    .default(30_000),
 });
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -108,8 +115,8 @@ function programOf(values: z.infer<typeof program>): ProgramConfig {
   return {
     tablePrefix: values.PLANBOK_TABLE_PREFIX,
     rates: {
-      perCredential: values.PLANBOK_RATE_CREDENTIAL,
-      perOrganization: values.PLANBOK_RATE_ORGANIZATION,
+      credential: values.PLANBOK_RATE_CREDENTIAL,
+      organization: values.PLANBOK_RATE_ORGANIZATION,
     },
     local,
     aws: local ? localAws(values) : realAws(values),
@@ -159,6 +166,7 @@ export function readNodeConfig(expected: 'node1' | 'node2', env: Environment = p
     peerIdentity: values.PLANBOK_PEER_IDENTITY,
     peerUrl: values.PLANBOK_PEER_URL,
     tlsFolder: values.PLANBOK_TLS_DIR,
+    leaseMs: values.PLANBOK_LEASE_MS,
     // Away from a laptop a node without an invitation founds nothing: no token has this hash.
     invitation: values.PLANBOK_INVITATION ?? (common.local ? undefined : '0'.repeat(64)),
   };

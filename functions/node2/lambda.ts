@@ -23,7 +23,7 @@ const maxBodyBytes = 2 * 1024 * 1024;
 export function lambdaOf(
   ports: ServerPorts,
   methods: Readonly<Record<string, Method>>,
-  checkCertificate: (pem: string) => Promise<Bytes>,
+  checkCertificate: (pem: string | undefined) => Promise<Bytes>,
 ): (event: APIGatewayProxyEvent) => Promise<APIGatewayProxyResult> {
   const router = createConnectRouter({ grpc: false, grpcWeb: false, readMaxBytes: maxBodyBytes });
   routesOf(ports, methods)(router);
@@ -33,7 +33,7 @@ export function lambdaOf(
     if (handler === undefined) return plain(404);
     let tlsKeyHash: Bytes;
     try {
-      tlsKeyHash = await checkCertificate(event.requestContext.identity.clientCert?.clientCertPem ?? '');
+      tlsKeyHash = await checkCertificate(event.requestContext.identity.clientCert?.clientCertPem);
     } catch (error) {
       ports.log.alarm('peer certificate refused', { reason: (error as Error).message });
       return plain(403);

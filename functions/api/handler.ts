@@ -1,0 +1,34 @@
+/**
+ * The reads on Lambda: no key, no way to the other node.
+ * @module
+ */
+import { programPorts } from '../adapters/ports.ts';
+import { readProgramConfig } from '../config.ts';
+import { http } from '../http.ts';
+import { rateLimiter } from '../rate-limit.ts';
+import { idempotencyOver } from '../stores/idempotency.ts';
+import { ledgerOver } from '../stores/ledger.ts';
+import { registryOver } from '../stores/registry.ts';
+import { resourcesOver } from '../stores/resources.ts';
+import { apiRoutes } from './routes.ts';
+
+/** Part of the deployed bundle. */
+const version = '0.1.0';
+
+const config = readProgramConfig();
+const { tables, clock, log } = programPorts(config, 'api');
+const limiter = rateLimiter(clock, config.rates);
+
+export const handler = http(
+  apiRoutes({
+    registry: registryOver(tables.registry),
+    resources: resourcesOver(tables.resources, clock),
+    ledger: ledgerOver(tables.keys, clock, log),
+    // Only ever asked what became of a key: the lease is Node 1's.
+    idempotency: idempotencyOver(tables.idempotency, clock, 0),
+    limiter,
+    clock,
+    version,
+  }),
+  { log, limiter },
+);

@@ -1,0 +1,25 @@
+/**
+ * Node 1 on Lambda: joins configuration, adapters and use cases once, at cold start.
+ * @module
+ */
+import { node1Ports } from '../adapters/ports.ts';
+import { peerOver } from '../channel/call.ts';
+import { readNodeConfig } from '../config.ts';
+import { http } from '../http.ts';
+import { nodeOf } from '../node.ts';
+import { rateLimiter } from '../rate-limit.ts';
+import { idempotencyOver } from '../stores/idempotency.ts';
+import { node1Routes } from './routes.ts';
+
+const config = readNodeConfig('node1');
+const { peerIdentity } = config;
+const ports = node1Ports(config);
+const limiter = rateLimiter(ports.clock, config.rates);
+const node = nodeOf({ ...ports, admit: limiter.take }, { node: 'node1', peerIdentity });
+const peer = peerOver({ ...ports, identity: node.identity, peerIdentity });
+const idempotency = idempotencyOver(ports.tables.idempotency, ports.clock, config.leaseMs);
+
+export const handler = http(node1Routes({ node, peer, idempotency }, config.invitation), {
+  log: ports.log,
+  limiter,
+});

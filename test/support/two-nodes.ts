@@ -1,0 +1,226 @@
+/**
+ * Both nodes in one process, over memory: the same handlers, stores, envelopes and routes as everywhere, with
+ * a transport that a test can listen to, change or cut.
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { ed25519 } from '@noble/curves/ed25519.js';
+import { memoryKeyService, memoryTables } from '../../functions/adapters/memory.ts';
+import { apiRoutes } from '../../functions/api/routes.ts';
+import { peerOver } from '../../functions/channel/call.ts';
+import { answer, type ServerPorts } from '../../functions/channel/serve.ts';
+import { http } from '../../functions/http.ts';
+import { type NodePorts, nodeOf } from '../../functions/node.ts';
+import type { Lead } from '../../functions/node1/lead.ts';
+import { node1Routes } from '../../functions/node1/routes.ts';
+import { methodsOf } from '../../functions/node2/methods.ts';
+import type { Log, Transport } from '../../functions/ports.ts';
+import { type Limits, rateLimiter } from '../../functions/rate-limit.ts';
+import { idempotencyOver } from '../../functions/stores/idempotency.ts';
+import { EnvelopeSchema } from '../../proto/generated/planbok/node/v1/node_pb.ts';
+import { type Bytes, toBase64url, utf8 } from '../../shared/bytes.ts';
+import { type Authorisation, authorisationDigest } from '../../shared/intent/authorisation.ts';
+import { organizationId } from '../../shared/intent/canonical.ts';
+import { type ActorRequest, signatureHeaders, signHttpRequest } from '../../shared/intent/http-signature.ts';
+import { type Operation, operationDigest } from '../../shared/intent/operation.ts';
+import {
+  credentialId,
+  type FoundingStatement,
+  type Scope,
+  statementBytes,
+} from '../../shared/registry/statement.ts';
+import { programOf } from '../../shared/wire/routes.ts';
+
+export const fresh = (n: number): Bytes => new Uint8Array(randomBytes(n));
+
+/** What a log was told, for tests that look for alarms and for secrets. */
+export interface Told {
+  readonly level: 'info' | 'warn' | 'alarm';
+  readonly message: string;
+  readonly fields: Readonly<Record<string, string | number>>;
+}
+
+const logInto = (told: Told[]): Log => {
+  const at =
+    (level: Told['level']) =>
+    (message: string, fields: Told['fields'] = {}): void => {
+      told.push({ level, message, fields });
+    };
+  return { info: at('info'), warn: at('warn'), alarm: at('alarm') };
+};
+
+/** May change a request, or its answer, or throw: `deliver` reaches Node 2. */
+export type Wire = (
+  method: string,
+  envelope: Bytes,
+  deliver: (envelope: Bytes) => Promise<Bytes>,
+) => Promise<Bytes>;
+
+export interface World {
+  readonly node1: NodePorts;
+  readonly node2: NodePorts;
+  readonly lead: Lead;
+  readonly told: Told[];
+  clockMs: number;
+  wire: Wire;
+  /** An HTTP request through the same wrapper as on Lambda. */
+  fetch(request: ActorRequest): Promise<{ status: number; headers: Record<string, string>; body: any }>;
+}
+
+const honest: Wire = (_, envelope, deliver) => deliver(envelope);
+
+/** SHA-256 of a TLS key that no TLS was made with: envelopes must name it all the same. */
+const tlsKeyHash = new Uint8Array(32).fill(7);
+
+export async function twoNodes(
+  options: { limits?: Limits; invitation?: string; leaseMs?: number } = {},
+): Promise<World> {
+  const told: Told[] = [];
+  const world = { clockMs: Date.now(), wire: honest, told } as World;
+  const clock = () => world.clockMs;
+  const log = logInto(told);
+  const ports = (): NodePorts => ({
+    tables: memoryTables(),
+    keys: memoryKeyService(),
+    clock,
+    random: fresh,
+    log,
+  });
+  const [one, two] = [ports(), ports()];
+  const identity1 = await one.keys.identity();
+  const identity2 = await two.keys.identity();
+  const limiter = rateLimiter(clock, options.limits ?? { credential: 100_000, organization: 100_000 });
+  const node1 = nodeOf({ ...one, admit: limiter.take }, { node: 'node1', peerIdentity: identity2 });
+  const node2 = nodeOf(two, { node: 'node2', peerIdentity: identity1 });
+  const server: ServerPorts = { identity: node2.identity, clock, log, peerIdentity: identity1 };
+  const methods = methodsOf(node2, options);
+  const deliver = (method: string) => async (bytes: Bytes) =>
+    toBinary(
+      EnvelopeSchema,
+      create(
+        EnvelopeSchema,
+        await answer(server, methods, method, fromBinary(EnvelopeSchema, bytes), tlsKeyHash),
+      ),
+    );
+  const transport: Transport = {
+    send: (method, envelope) => world.wire(method, envelope, deliver(method)),
+    tlsKeyHash: async () => tlsKeyHash,
+  };
+  const peer = peerOver({ identity: node1.identity, transport, clock, peerIdentity: identity2 });
+  const idempotency = idempotencyOver(one.tables.idempotency, clock, options.leaseMs ?? 30_000);
+  const lead: Lead = { node: node1, peer, idempotency };
+  const wrapped = {
+    node1: http(node1Routes(lead, options.invitation), { log, limiter }),
+    api: http(apiRoutes({ ...node1, idempotency, limiter, version: 'test' }), { log, limiter }),
+  };
+  return Object.assign(world, {
+    node1: one,
+    node2: two,
+    lead,
+    async fetch(request: ActorRequest) {
+      const event = eventOf(request);
+      let program: 'api' | 'node1' = 'api';
+      try {
+        program = programOf(request.method, request.path);
+      } catch {
+        // An unknown route is refused by either.
+      }
+      const result = await wrapped[program](event as any, {} as any);
+      return { status: result.statusCode, headers: result.headers as any, body: JSON.parse(result.body) };
+    },
+  });
+}
+
+export function eventOf(request: ActorRequest, more: Record<string, string> = {}) {
+  const headers = { ...signatureHeaders(request), 'content-type': 'application/json', ...more };
+  const query = [...new URLSearchParams(request.query)];
+  return {
+    httpMethod: request.method,
+    path: request.path,
+    headers,
+    multiValueHeaders: Object.fromEntries(Object.entries(headers).map(([k, v]) => [k, [v]])),
+    multiValueQueryStringParameters: Object.fromEntries(query.map(([k, v]) => [k, [v]])),
+    requestContext: { requestId: toBase64url(fresh(9)), identity: {} },
+    body: request.body.length > 0 ? Buffer.from(request.body).toString('base64') : null,
+    isBase64Encoded: request.body.length > 0,
+  };
+}
+
+/** An Owner with an Ed25519 key, and what it can ask. */
+export interface Owner {
+  readonly organization: string;
+  readonly keyId: string;
+  sign(message: Bytes): Bytes;
+  /** The founding request. */
+  found(invitation?: string): Promise<ActorRequest>;
+  /** A signed read. */
+  get(path: string, query?: string): Promise<ActorRequest>;
+  /** A signed request for an operation, freshly authorised. */
+  ask(path: string, body: object, operation: Operation, times?: { nowMs?: number }): Promise<ActorRequest>;
+}
+
+export function owner(
+  world: Pick<World, 'clockMs'>,
+  scopes: readonly Scope[] = ['view', 'create_wallet', 'sign'],
+): Owner {
+  const seed = fresh(32);
+  const sign = (message: Bytes): Bytes => ed25519.sign(message, seed);
+  const credential = {
+    algorithm: 'ed25519',
+    publicKey: toBase64url(ed25519.getPublicKey(seed)),
+    scopes,
+  } as const;
+  const statement: FoundingStatement = {
+    type: 'planbok/statement/v1',
+    kind: 'organization.found',
+    name: 'Test',
+    owner: { name: 'Owner', credential },
+    created: new Date(world.clockMs).toISOString(),
+    nonce: toBase64url(fresh(16)),
+  };
+  const organization = organizationId(statement);
+  const keyId = `${organization}/${credentialId(credential)}`;
+  const signer = { keyId, algorithm: 'ed25519', sign: async (m: Bytes) => sign(m) } as const;
+  const times = (nowMs = world.clockMs) => {
+    const created = Math.floor(nowMs / 1000);
+    return { created, expires: created + 60, nonce: toBase64url(fresh(16)) };
+  };
+  const post = (path: string, idempotencyKey: string, body: object, at = times()) =>
+    signHttpRequest(
+      { method: 'POST', path, query: '?', idempotencyKey, body: utf8(JSON.stringify(body)) },
+      signer,
+      at,
+    );
+  return {
+    organization,
+    keyId,
+    sign,
+    found: (invitation) =>
+      post('/v1/organizations', toBase64url(fresh(9)), {
+        statement,
+        signature: toBase64url(sign(statementBytes(statement))),
+        ...(invitation && { invitation }),
+      }),
+    get: (path, query = '?') =>
+      signHttpRequest(
+        { method: 'GET', path, query, idempotencyKey: '', body: new Uint8Array() },
+        signer,
+        times(),
+      ),
+    ask(path, body, operation, { nowMs } = {}) {
+      const at = times(nowMs);
+      const authorisation: Authorisation = {
+        type: 'planbok/authorisation/v1',
+        operation: toBase64url(operationDigest(operation)),
+        nonce: at.nonce,
+        issued: String(at.created),
+        expires: String(at.expires),
+        keyId,
+        registryHead: organization,
+      };
+      authorisationDigest(authorisation);
+      return post(path, operation.idempotencyKey, { ...body, authorisation }, at);
+    },
+  };
+}
