@@ -47,7 +47,7 @@ import {
   xOf,
 } from './secp256k1.ts';
 import { type OutputKey, outputKey, tweakShare1, tweakShare2 } from './taproot.ts';
-import { wipe } from './wipe.ts';
+import { type SecretScope, wiping } from './wipe.ts';
 
 /** What is signed, and with which derived key: each node from its own record and its own reading of the request. */
 export interface Bip340Request extends Pick<DerivedSecp256k1, 'path' | 'Q' | 'tau'> {
@@ -75,9 +75,10 @@ interface Nonces extends Commitment {
 /** What P1 keeps until S2: in memory of one invocation, for one use. Secret. */
 export type P1State = Once<{ readonly nonces: Nonces; readonly reqHash: Bytes }>;
 
-function newNonces(share: Bip340Share, reqHash: Bytes, random: Random): Nonces {
-  const d = hedgedNonce(random(32), share.x, reqHash);
-  const e = hedgedNonce(random(32), share.x, reqHash);
+/** Two fresh nonces, handed to `keep` before anything can fail. */
+function newNonces(share: Bip340Share, reqHash: Bytes, random: Random, keep: SecretScope['secret']): Nonces {
+  const d = keep(hedgedNonce(random(32), share.x, reqHash));
+  const e = keep(hedgedNonce(random(32), share.x, reqHash));
   return { d, e, D: mulBase(d), E: mulBase(e) };
 }
 
@@ -97,8 +98,11 @@ function checkUse(share: Bip340Share, role: Role, request: Bip340Request): void 
 /** P1 commits to two nonces. @throws {CustodyError} `request_invalid` on a path of another algorithm */
 export function p1Start(share: Bip340Share, request: Bip340Request, random: Random): [P1State, S1: Bytes] {
   checkUse(share, 1, request);
-  const nonces = newNonces(share, request.reqHash, guarded(random));
-  return [once({ nonces, reqHash: request.reqHash }), encodeMessage(s1Layout, nonces)];
+  const { reqHash } = request;
+  return wiping(({ kept }) => {
+    const nonces = newNonces(share, reqHash, guarded(random), kept);
+    return [once({ nonces, reqHash }), encodeMessage(s1Layout, nonces)];
+  });
 }
 
 /** The peer's part and the own part of R. */
@@ -111,21 +115,17 @@ function sumR(peer: Point, own: Point): Point {
 const challenge = (R: Point, { O }: OutputKey, digest: Bytes): Scalar =>
   reduce(taggedHash('BIP0340/challenge', xOf(R), xOf(O), digest));
 
-/** d + rho·e and its point; d and e are wiped. */
-function spend({ d, e }: Nonces, rho: Scalar): { nonce: Scalar; point: Point } {
-  const nonce = add(d, mul(rho, e));
-  wipe(d, e);
-  // One constant-time base multiplication is cheaper than rho·E, and the same point.
-  return { nonce, point: mulBase(nonce) };
+/** d + rho·e. Secret. */
+function boundNonce({ d, e }: Nonces, rho: Scalar): Scalar {
+  const product = mul(rho, e);
+  const nonce = add(d, product);
+  product.fill(0);
+  return nonce;
 }
 
-/** g_R·nonce + c·key, and both inputs are wiped. */
+/** g_R·nonce + c·key. */
 function partial(R: Point, nonce: Scalar, c: Scalar, key: Scalar): Scalar {
-  const signed = isOdd(R) ? negate(nonce) : nonce;
-  const product = mul(c, key);
-  const z = add(signed, product);
-  wipe(nonce, signed, product);
-  return z;
+  return wiping(({ secret }) => add(isOdd(R) ? secret(negate(nonce)) : nonce, secret(mul(c, key))));
 }
 
 /**
@@ -138,15 +138,18 @@ export function p2Respond(share: Bip340Share, request: Bip340Request, S1: Bytes,
   const peer = decodeMessage(s1Layout, S1);
   checkUse(share, 2, request);
   const output = outputKey(request.Q, request.merkleRoot);
-  const own = newNonces(share, request.reqHash, guarded(random));
-  const [rho1, rho2] = bindingFactors(output.O, request.digest, [peer, own]);
-  const { D, E } = own;
-  const { nonce, point } = spend(own, rho2);
-  const R = sumR(boundCommitment(peer, rho1), point);
-  const key = tweakShare2(output, share.x, request.tau);
-  const z = partial(R, nonce, challenge(R, output, request.digest), key);
-  wipe(key);
-  return encodeMessage(s2Layout, { D, E, z });
+  return wiping(({ secret }) => {
+    const own = newNonces(share, request.reqHash, guarded(random), secret);
+    const [rho1, rho2] = bindingFactors(output.O, request.digest, [peer, own]);
+    const nonce = secret(boundNonce(own, rho2));
+    // One constant-time base multiplication in place of a variable-time rho2·E2: the same point.
+    const R = sumR(boundCommitment(peer, rho1), mulBase(nonce));
+    const key = secret(tweakShare2(output, share.x, request.tau));
+    return encodeMessage(s2Layout, {
+      ...own,
+      z: partial(R, nonce, challenge(R, output, request.digest), key),
+    });
+  });
 }
 
 /** z2·G = g_R·(D2 + rho2·E2) + c·X̂2, where `bound` is D2 + rho2·E2. */
@@ -175,20 +178,24 @@ function tweakedX2(share: Bip340Share, request: Bip340Request, output: OutputKey
 export function p1Finish(state: P1State, share: Bip340Share, request: Bip340Request, S2: Bytes): Bytes {
   // Taken before S2 is looked at: two answers to one S1 would give the share away.
   const { nonces, reqHash } = state.take();
-  checkUse(share, 1, request);
-  if (!equalBytes(reqHash, request.reqHash)) throw new Abort('E_REQ', 'S1 was made for another request');
-  const peer = decodeMessage(s2Layout, S2);
-  const output = outputKey(request.Q, request.merkleRoot);
-  const [rho1, rho2] = bindingFactors(output.O, request.digest, [nonces, peer]);
-  const bound = boundCommitment(peer, rho2);
-  const { nonce, point } = spend(nonces, rho1);
-  const R = sumR(bound, point);
-  const c = challenge(R, output, request.digest);
-  if (!satisfies(peer.z, R, bound, c, tweakedX2(share, request, output)))
-    throw new Abort('E_SIG', 'the answer does not satisfy its equation');
-  const key = tweakShare1(output, share.x);
-  const signature = concat(xOf(R), add(peer.z, partial(R, nonce, c, key)));
-  if (!schnorr.verify(signature, request.digest, xOf(output.O)))
-    throw new Abort('E_SIG', 'the signature does not verify');
-  return signature;
+  return wiping(({ secret }) => {
+    secret(nonces.d);
+    secret(nonces.e);
+    checkUse(share, 1, request);
+    if (!equalBytes(reqHash, request.reqHash)) throw new Abort('E_REQ', 'S1 was made for another request');
+    const peer = decodeMessage(s2Layout, S2);
+    const output = outputKey(request.Q, request.merkleRoot);
+    const [rho1, rho2] = bindingFactors(output.O, request.digest, [nonces, peer]);
+    const bound = boundCommitment(peer, rho2);
+    const nonce = secret(boundNonce(nonces, rho1));
+    const R = sumR(bound, mulBase(nonce));
+    const c = challenge(R, output, request.digest);
+    if (!satisfies(peer.z, R, bound, c, tweakedX2(share, request, output)))
+      throw new Abort('E_SIG', 'the answer does not satisfy its equation');
+    const key = secret(tweakShare1(output, share.x));
+    const signature = concat(xOf(R), add(peer.z, secret(partial(R, nonce, c, key))));
+    if (!schnorr.verify(signature, request.digest, xOf(output.O)))
+      throw new Abort('E_SIG', 'the signature does not verify');
+    return signature;
+  });
 }

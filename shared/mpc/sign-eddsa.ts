@@ -28,7 +28,7 @@ import type { Random } from './hash.ts';
 import { decodeMessage, encodeMessage, field } from './message.ts';
 import { type Once, once } from './once.ts';
 import { requireAlgorithm } from './path.ts';
-import { wipe } from './wipe.ts';
+import { type SecretScope, wiping } from './wipe.ts';
 
 /** What is signed, and with which derived key: each node from its own record and its own reading of the request. */
 export interface EddsaRequest extends Pick<DerivedEd25519, 'path' | 'A' | 'tau'> {
@@ -51,9 +51,10 @@ interface Nonces extends Commitment {
 /** What P1 keeps until S2: in memory of one invocation, for one use. Secret. */
 export type P1State = Once<{ readonly nonces: Nonces; readonly reqHash: Bytes }>;
 
-function newNonces(share: EdKeyShare, reqHash: Bytes, random: Random): Nonces {
-  const d = hedgedNonce(random(32), share.x, reqHash);
-  const e = hedgedNonce(random(32), share.x, reqHash);
+/** Two fresh nonces, handed to `keep` before anything can fail. */
+function newNonces(share: EdKeyShare, reqHash: Bytes, random: Random, keep: SecretScope['secret']): Nonces {
+  const d = keep(hedgedNonce(random(32), share.x, reqHash));
+  const e = keep(hedgedNonce(random(32), share.x, reqHash));
   return { d, e, D: mulBase(d), E: mulBase(e) };
 }
 
@@ -85,8 +86,19 @@ function checkKey(share: EdKeyShare, { A, tau }: EddsaRequest): EdPoint | null {
 /** P1 commits to two nonces. @throws {CustodyError} `request_invalid` on a path of another algorithm */
 export function p1Start(share: EdKeyShare, request: EddsaRequest, random: Random): [P1State, S1: Bytes] {
   checkUse(share, 1, request);
-  const nonces = newNonces(share, request.reqHash, guarded(random));
-  return [once({ nonces, reqHash: request.reqHash }), encodeMessage(s1Layout, nonces)];
+  const { reqHash } = request;
+  return wiping(({ kept }) => {
+    const nonces = newNonces(share, reqHash, guarded(random), kept);
+    return [once({ nonces, reqHash }), encodeMessage(s1Layout, nonces)];
+  });
+}
+
+/** d + rho·e. Secret. */
+function boundNonce({ d, e }: Nonces, rho: EdScalar): EdScalar {
+  const product = mul(rho, e);
+  const nonce = add(d, product);
+  product.fill(0);
+  return nonce;
 }
 
 /** The peer's part and the own part of R. */
@@ -94,14 +106,6 @@ function sumR(peer: EdPoint, own: EdPoint): EdPoint {
   const R = addPoints(peer, own);
   if (R === null) throw new Abort('E_MSG', 'R is the identity');
   return R;
-}
-
-/** d + rho·e and its point; d and e are wiped. */
-function spend({ d, e }: Nonces, rho: EdScalar): { nonce: EdScalar; point: EdPoint } {
-  const nonce = add(d, mul(rho, e));
-  wipe(d, e);
-  // One constant-time base multiplication is cheaper than rho·E, and the same point.
-  return { nonce, point: mulBase(nonce) };
 }
 
 /**
@@ -115,17 +119,15 @@ export function p2Respond(share: EdKeyShare, request: EddsaRequest, S1: Bytes, r
   checkUse(share, 2, request);
   checkKey(share, request);
   const { A, tau, message } = request;
-  const own = newNonces(share, request.reqHash, guarded(random));
-  const { D, E } = own;
-  const [rho1, rho2] = bindingFactors(A, message, [peer, own]);
-  const bound = boundCommitment(peer, rho1);
-  const { nonce, point } = spend(own, rho2);
-  const R = sumR(bound, point);
-  const key = add(share.x, tau);
-  const product = mul(challenge(R, A, message), key);
-  const z = add(nonce, product);
-  wipe(nonce, key, product);
-  return encodeMessage(s2Layout, { D, E, z });
+  return wiping(({ secret }) => {
+    const own = newNonces(share, request.reqHash, guarded(random), secret);
+    const [rho1, rho2] = bindingFactors(A, message, [peer, own]);
+    const nonce = secret(boundNonce(own, rho2));
+    // One constant-time base multiplication is cheaper than rho2·E2, and gives the same point.
+    const R = sumR(boundCommitment(peer, rho1), mulBase(nonce));
+    const product = secret(mul(challenge(R, A, message), secret(add(share.x, tau))));
+    return encodeMessage(s2Layout, { D: own.D, E: own.E, z: add(nonce, product) });
+  });
 }
 
 const spkiPrefix = fromHex('302a300506032b6570032100');
@@ -153,24 +155,27 @@ function satisfies(z: EdScalar, bound: EdPoint, c: EdScalar, X2: EdPoint | null)
 export function p1Finish(state: P1State, share: EdKeyShare, request: EddsaRequest, S2: Bytes): Bytes {
   // Taken before S2 is looked at: two answers to one S1 would give the share away.
   const { nonces, reqHash } = state.take();
-  checkUse(share, 1, request);
-  if (!equalBytes(reqHash, request.reqHash)) throw new Abort('E_REQ', 'S1 was made for another request');
-  const peer = decodeMessage(s2Layout, S2);
-  const { A, message } = request;
-  const [rho1, rho2] = bindingFactors(A, message, [nonces, peer]);
-  const bound = boundCommitment(peer, rho2);
-  const { nonce, point } = spend(nonces, rho1);
-  const R = sumR(bound, point);
-  const c = challenge(R, A, message);
-  const product = mul(c, share.x);
-  const signature = concat(R, add(peer.z, add(nonce, product)));
-  wipe(nonce, product);
-  if (!verifyEddsa(A, message, signature)) {
-    // Given the own part and the right key, the signature verifies exactly if P2's part satisfies its equation.
-    const T = checkKey(share, request);
-    if (!satisfies(peer.z, bound, c, T === null ? share.A2 : addPoints(share.A2, T)))
-      throw new Abort('E_SIG', 'the answer does not satisfy its equation');
-    throw new RangeError('the own part of the signature is wrong');
-  }
-  return signature;
+  return wiping(({ secret }) => {
+    secret(nonces.d);
+    secret(nonces.e);
+    checkUse(share, 1, request);
+    if (!equalBytes(reqHash, request.reqHash)) throw new Abort('E_REQ', 'S1 was made for another request');
+    const peer = decodeMessage(s2Layout, S2);
+    const { A, message } = request;
+    const [rho1, rho2] = bindingFactors(A, message, [nonces, peer]);
+    const bound = boundCommitment(peer, rho2);
+    const nonce = secret(boundNonce(nonces, rho1));
+    const R = sumR(bound, mulBase(nonce));
+    const c = challenge(R, A, message);
+    const product = secret(mul(c, share.x));
+    const signature = concat(R, add(peer.z, secret(add(nonce, product))));
+    if (!verifyEddsa(A, message, signature)) {
+      // Given the own part and the right key, the signature verifies exactly if P2's part satisfies its equation.
+      const T = checkKey(share, request);
+      if (!satisfies(peer.z, bound, c, T === null ? share.A2 : addPoints(share.A2, T)))
+        throw new Abort('E_SIG', 'the answer does not satisfy its equation');
+      throw new RangeError('the own part of the signature is wrong');
+    }
+    return signature;
+  });
 }

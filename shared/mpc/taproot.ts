@@ -19,6 +19,7 @@ import {
   type Scalar,
   xOf,
 } from './secp256k1.ts';
+import { wiping } from './wipe.ts';
 
 export interface OutputKey {
   /** The output key with even y: 02 ‖ x(O). */
@@ -31,7 +32,8 @@ export interface OutputKey {
 }
 
 const lift = (P: Point): Point => (isOdd(P) ? negatePublic(P) : P);
-const when = (odd: boolean, x: Scalar): Scalar => (odd ? negate(x) : x);
+/** A copy of x or -x. */
+const signed = (negative: boolean, x: Scalar): Scalar => (negative ? negate(x) : (x.slice() as Scalar));
 
 /**
  * O = lift(P) + t·G with t = taggedHash("TapTweak", x(P) ‖ merkleRoot).
@@ -53,8 +55,11 @@ export function outputKey(P: Point, merkleRoot: Bytes | null): OutputKey {
 
 /** Node 1's multiplied share: g_O·g_P·x1. Secret. */
 export const tweakShare1 = ({ internalOdd, outputOdd }: OutputKey, x1: Scalar): Scalar =>
-  when(internalOdd !== outputOdd, x1);
+  signed(internalOdd !== outputOdd, x1);
 
 /** Node 2's: g_O·(g_P·(x2 + tau) + t). Together with Node 1's it is the private key of O. Secret. */
 export const tweakShare2 = ({ internalOdd, outputOdd, t }: OutputKey, x2: Scalar, tau: Scalar): Scalar =>
-  when(outputOdd, add(when(internalOdd, add(x2, tau)), t));
+  wiping(({ secret }) => {
+    const internal = secret(signed(internalOdd, secret(add(x2, tau))));
+    return signed(outputOdd, secret(add(internal, t)));
+  });
