@@ -1,0 +1,22 @@
+/**
+ * `@planbok/client`: runs in browsers, workers and Node, on web APIs alone.
+ * @module
+ */
+export type { AddressType, Blockchain, Curve } from '../shared/chains/chains.ts';
+export type { Effect, Intent, SignKind } from '../shared/chains/payload.ts';
+export { checkAddressProofs, type Identities, type ProvenAddress } from './address-proof.ts';
+export {
+  type CredentialKey,
+  ed25519Key,
+  generateWebCryptoKeys,
+  type WebCryptoKeys,
+  webCryptoKey,
+} from './credential.ts';
+export { type ClientCode, PlanbokError } from './errors.ts';
+export type { Founded, Founding } from './organizations.ts';
+export { type Owner, type OwnerFile, ownerFile, readOwner } from './owner.ts';
+export { type Connection, found, Planbok, type PlanbokOptions, readPublic } from './planbok.ts';
+export type { Progress } from './session.ts';
+export type { Payload, Preview, Signature, SignRequest } from './signatures.ts';
+export type { NewWalletSet, WalletSet } from './wallet-sets.ts';
+export type { AddressProofs, NewWallets, Wallet } from './wallets.ts';

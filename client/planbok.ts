@@ -1,0 +1,110 @@
+/**
+ * The client. It decodes what it asks to be signed, checks what it is told, and verifies what it gets, all
+ * here: with the pinned identities of the two nodes, no single node and nothing between can deceive it.
+ * @module
+ */
+import { idempotencyKeyPattern } from '../shared/intent/http-signature.ts';
+import { type Answer, pathOf, routes } from '../shared/wire/routes.ts';
+import { type Identities, identityKeys } from './address-proof.ts';
+import { type CredentialKey, requestSigner } from './credential.ts';
+import { PlanbokError } from './errors.ts';
+import { exchange, type Fetch } from './http.ts';
+import { type Founded, type Founding, foundOrganization, organizationsOf } from './organizations.ts';
+import { type Progress, read, repeating, type Session } from './session.ts';
+import { signaturesOf } from './signatures.ts';
+import { walletSetsOf } from './wallet-sets.ts';
+import { walletsOf } from './wallets.ts';
+
+export interface Connection {
+  /** Base URL of the API, without a path. */
+  readonly url: string;
+  /** Of both nodes: get them once, from a place that you trust, and keep them. */
+  readonly identities: Identities;
+  readonly fetch?: Fetch;
+  readonly onProgress?: (progress: Progress) => void;
+  /** Longest time for one attempt, milliseconds; 60,000 if absent. */
+  readonly timeoutMs?: number;
+  /** How often a request that may succeed later is repeated; 4 if absent. */
+  readonly retries?: number;
+  /** For tests: epoch milliseconds, random bytes, waiting. */
+  readonly now?: () => number;
+  readonly random?: (length: number) => Uint8Array;
+  readonly sleep?: (ms: number) => Promise<void>;
+}
+
+export interface PlanbokOptions extends Connection {
+  /** `org_…` */
+  readonly organization: string;
+  readonly credential: CredentialKey;
+}
+
+const lineOf = (options: Connection): Omit<Session, 'organization' | 'signer'> => ({
+  url: baseUrl(options.url),
+  fetch: options.fetch ?? ((url, init) => fetch(url, init)),
+  now: options.now ?? Date.now,
+  random: options.random ?? ((length) => crypto.getRandomValues(new Uint8Array(length))),
+  sleep: options.sleep ?? ((ms) => new Promise((done) => setTimeout(done, ms))),
+  timeoutMs: options.timeoutMs ?? 60_000,
+  retries: options.retries ?? 4,
+  onProgress: options.onProgress ?? (() => {}),
+});
+
+/** Signatures cover the path, so the base may have none. @throws {TypeError} */
+function baseUrl(url: string): string {
+  const { protocol, origin, pathname, search, username } = new URL(url);
+  if (protocol !== 'https:' && protocol !== 'http:') throw new TypeError(`not an HTTP URL: ${url}`);
+  if (pathname !== '/' || search !== '' || username !== '') throw new TypeError(`not a bare origin: ${url}`);
+  return origin;
+}
+
+/** Founds an organization: {@link foundOrganization} with the defaults of the client. */
+export const found = (connection: Connection, founding: Founding): Promise<Founded> =>
+  foundOrganization(lineOf(connection), connection.identities, founding);
+
+/** Routes that anybody may read. @throws {PlanbokError} */
+export async function readPublic<
+  N extends 'listChains' | 'getLimits' | 'getHealth' | 'getAttestations' | 'getOpenapi',
+>(connection: Omit<Connection, 'identities'>, name: N): Promise<Answer<N>> {
+  const line = lineOf({ ...connection, identities: { node1: '', node2: '' } });
+  const { method } = routes[name];
+  const request = { method, path: pathOf(name), query: '?', idempotencyKey: '', body: new Uint8Array() };
+  const session = { ...line, organization: '', signer: { keyId: '', algorithm: 'ed25519', sign } } as const;
+  return repeating(session, () => exchange(session, name, request));
+}
+const sign = (): Promise<never> => Promise.reject(new Error('public routes are not signed'));
+
+export class Planbok {
+  readonly organization: string;
+  readonly organizations: ReturnType<typeof organizationsOf>;
+  readonly walletSets: ReturnType<typeof walletSetsOf>;
+  readonly wallets: ReturnType<typeof walletsOf>;
+  readonly signatures: ReturnType<typeof signaturesOf>;
+  readonly #session: Session;
+
+  /** @throws {Error} if the identities are not two different P-256 public keys, or the URL has a path */
+  constructor(options: PlanbokOptions) {
+    const { organization, credential, identities } = options;
+    identityKeys(identities);
+    const session = { ...lineOf(options), organization, signer: requestSigner(organization, credential) };
+    this.#session = session;
+    this.organization = organization;
+    this.organizations = organizationsOf(session);
+    this.walletSets = walletSetsOf(session);
+    this.wallets = walletsOf(session, identities);
+    this.signatures = signaturesOf(session, (id) => this.wallets.proven(id));
+  }
+
+  /**
+   * What became of a request, by its idempotency key; undefined if it never arrived.
+   * @throws {PlanbokError}
+   */
+  async lookUp(idempotencyKey: string): Promise<Answer<'getIdempotencyKey'> | undefined> {
+    if (!idempotencyKeyPattern.test(idempotencyKey)) return undefined;
+    try {
+      return await read(this.#session, 'getIdempotencyKey', { params: { key: idempotencyKey } });
+    } catch (error) {
+      if (error instanceof PlanbokError && error.code === 'idempotency_key_unknown') return undefined;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * An actor's line to the API: signs each request, authorises each change, repeats what may be repeated.
+ * @module
+ */
+import { type Bytes, toBase64url, utf8 } from '../shared/bytes.ts';
+import { type Authorisation, maxLifeSeconds } from '../shared/intent/authorisation.ts';
+import {
+  idempotencyKeyPattern,
+  type RequestSigner,
+  signHttpRequest,
+} from '../shared/intent/http-signature.ts';
+import { type Operation, operationDigest } from '../shared/intent/operation.ts';
+import { type Answer, pathOf, type RouteName, routes } from '../shared/wire/routes.ts';
+import { PlanbokError } from './errors.ts';
+import { exchange, type Wire } from './http.ts';
+
+/** What slow work is at. */
+export interface Progress {
+  readonly step:
+    | 'make_keys'
+    | 'derive_wallets'
+    | 'check_proof'
+    | 'decode'
+    | 'preview'
+    | 'confirm'
+    | 'sign'
+    | 'verify'
+    | 'wait';
+  readonly detail?: string;
+}
+
+export interface Session extends Wire {
+  readonly organization: string;
+  readonly signer: RequestSigner;
+  readonly random: (length: number) => Bytes;
+  readonly sleep: (ms: number) => Promise<void>;
+  /** How often a request is repeated after the first time. */
+  readonly retries: number;
+  readonly onProgress: (progress: Progress) => void;
+}
+
+type Parameters = Readonly<Record<string, string>>;
+type Search = Readonly<Record<string, string | number | undefined>>;
+
+const firstWaitMs = 250;
+const longestWaitMs = 8_000;
+/** A server that asks for a longer pause gets its error passed on. */
+const longestRetryAfterMs = 60_000;
+
+export const newIdempotencyKey = (session: Session): string => toBase64url(session.random(16));
+
+/** Fresh times and nonce for one attempt. */
+export function freshTimes({ now, random }: Session) {
+  const created = Math.floor(now() / 1000);
+  return { created, expires: created + maxLifeSeconds, nonce: toBase64url(random(16)) };
+}
+
+function queryOf(search: Search): string {
+  const pairs = Object.entries(search).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, String(value)] as [string, string]],
+  );
+  return `?${new URLSearchParams(pairs)}`;
+}
+
+/**
+ * Runs an attempt again while it fails in a way that may pass: no answer, an overload, a node away. Each
+ * attempt signs afresh; the idempotency key and the operation stay, so nothing happens twice.
+ */
+export async function repeating<T>(session: Session, attempt: () => Promise<T>): Promise<T> {
+  for (let failed = 0; ; failed++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof PlanbokError) || !error.retryable || failed >= session.retries) throw error;
+      const { retryAfterMs } = error;
+      if (retryAfterMs !== undefined && retryAfterMs > longestRetryAfterMs) throw error;
+      const backoff = Math.min(longestWaitMs, firstWaitMs * 2 ** failed);
+      // Half of it is random, so that clients that failed together do not come back together.
+      const jitter = ((session.random(1)[0] ?? 0) / 256) * (backoff / 2);
+      const wait = retryAfterMs ?? backoff / 2 + jitter;
+      session.onProgress({ step: 'wait', detail: `${error.code}: trying again in ${Math.ceil(wait)} ms` });
+      await session.sleep(wait);
+    }
+  }
+}
+
+interface Asked {
+  readonly params?: Parameters;
+  readonly query?: Search;
+  readonly idempotencyKey?: string;
+  readonly body?: object;
+}
+
+/** @throws {PlanbokError} `request_invalid` if an id or the key could not be one */
+function unsigned(name: RouteName, { params = {}, query = {}, idempotencyKey = '', body }: Asked) {
+  const refuse = (what: string) => {
+    throw new PlanbokError('request_invalid', `not ${what}: letters, digits and . _ ~ : - only`);
+  };
+  if (!Object.values(params).every((value) => idempotencyKeyPattern.test(value))) refuse('an id');
+  if (idempotencyKey !== '' && !idempotencyKeyPattern.test(idempotencyKey)) refuse('an idempotency key');
+  return {
+    method: routes[name].method,
+    path: pathOf(name, params),
+    query: queryOf(query),
+    idempotencyKey,
+    body: body === undefined ? new Uint8Array() : utf8(JSON.stringify(body)),
+  };
+}
+
+/** A signed request that changes nothing, with a body or without. @throws {PlanbokError} */
+export const read = <N extends RouteName>(session: Session, name: N, asked: Asked = {}): Promise<Answer<N>> =>
+  repeating(session, async () => {
+    const request = unsigned(name, asked);
+    return exchange(session, name, await signHttpRequest(request, session.signer, freshTimes(session)));
+  });
+
+/**
+ * Carries out an operation: the request, with a fresh authorisation for the operation in its body.
+ * @throws {PlanbokError} with the idempotency key, under which it can be asked for again.
+ */
+export async function carryOut<N extends 'createWalletSet' | 'createWallets' | 'createSignature'>(
+  session: Session,
+  name: N,
+  operation: Operation,
+  body: object,
+  params: Parameters = {},
+): Promise<Answer<N>> {
+  const { idempotencyKey } = operation;
+  const digest = toBase64url(operationDigest(operation));
+  try {
+    return await repeating(session, async () => {
+      const times = freshTimes(session);
+      const authorisation: Authorisation = {
+        type: 'planbok/authorisation/v1',
+        operation: digest,
+        nonce: times.nonce,
+        issued: String(times.created),
+        expires: String(times.expires),
+        keyId: session.signer.keyId,
+        registryHead: session.organization,
+      };
+      const request = unsigned(name, { params, idempotencyKey, body: { ...body, authorisation } });
+      return exchange(session, name, await signHttpRequest(request, session.signer, times));
+    });
+  } catch (error) {
+    if (!(error instanceof PlanbokError)) throw error;
+    throw new PlanbokError(error.code, error.message, { ...error, idempotencyKey, cause: error.cause });
+  }
+}
+
+/** All items of all pages, newest first, fetched as they are asked for. */
+export async function* pages<N extends 'listWalletSets' | 'listWallets' | 'listSignatures'>(
+  session: Session,
+  name: N,
+  query: Search,
+): AsyncGenerator<Answer<N>['data'][number], void, undefined> {
+  let cursor: string | undefined;
+  do {
+    const page: Answer<N> = await read(session, name, { query: { ...query, cursor } });
+    yield* page.data as Answer<N>['data'][number][];
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+}
