@@ -10,6 +10,7 @@ import {
   signHttpRequest,
 } from '../shared/intent/http-signature.ts';
 import { type Operation, operationDigest } from '../shared/intent/operation.ts';
+import { canonicalQuery } from '../shared/wire/query.ts';
 import { type Answer, pathOf, type RouteName, routes } from '../shared/wire/routes.ts';
 import { PlanbokError } from './errors.ts';
 import { exchange, type Wire } from './http.ts';
@@ -55,12 +56,12 @@ export function freshTimes({ now, random }: Session) {
   return { created, expires: created + maxLifeSeconds, nonce: toBase64url(random(16)) };
 }
 
-function queryOf(search: Search): string {
-  const pairs = Object.entries(search).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, String(value)] as [string, string]],
+const queryOf = (search: Search): string =>
+  canonicalQuery(
+    Object.entries(search).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, String(value)] as const],
+    ),
   );
-  return `?${new URLSearchParams(pairs)}`;
-}
 
 /**
  * Runs an attempt again while it fails in a way that may pass: no answer, an overload, a node away. Each

@@ -9,6 +9,7 @@ import { utf8 } from '#shared/bytes.ts';
 import { CustodyError, errorCodes } from '#shared/errors.ts';
 import { type ActorRequest, signatureClaim } from '#shared/intent/http-signature.ts';
 import { problemMediaType, problemOf } from '#shared/wire/problem.ts';
+import { canonicalQuery } from '#shared/wire/query.ts';
 import { type Match, matchRoute, type Program, type RouteName } from '#shared/wire/routes.ts';
 import type { Log } from './ports.ts';
 import { RateLimited, type RateLimiter } from './rate-limit.ts';
@@ -139,13 +140,7 @@ function header(event: APIGatewayProxyEvent, name: string): string {
   return values[0] ?? '';
 }
 
-/**
- * A gateway hands over decoded parameters, so the signed form of a query is the one that can be made again
- * from them: sorted by name, escaped as `encodeURIComponent` does.
- */
 function queryOf({ multiValueQueryStringParameters }: APIGatewayProxyEvent): string {
-  const pairs = Object.entries(multiValueQueryStringParameters ?? {})
-    .flatMap(([name, values]) => (values ?? []).map((value) => [name, value] as const))
-    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return `?${pairs.map((pair) => pair.map(encodeURIComponent).join('=')).join('&')}`;
+  const named = Object.entries(multiValueQueryStringParameters ?? {});
+  return canonicalQuery(named.flatMap(([name, values]) => (values ?? []).map((v) => [name, v] as const)));
 }
