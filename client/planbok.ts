@@ -103,7 +103,7 @@ export class Planbok {
     try {
       return await read(this.#session, 'getIdempotencyKey', { params: { key: idempotencyKey } });
     } catch (error) {
-      if (error instanceof PlanbokError && error.code === 'idempotency_key_unknown') return undefined;
+      if (error instanceof PlanbokError && error.code === 'idempotency_key_not_found') return undefined;
       throw error;
     }
   }

@@ -26,7 +26,6 @@ export const errorCodes = {
   idempotency_key_reused: code(422, 'This Idempotency-Key was used for another operation'),
   idempotency_key_not_found: code(404, 'This Idempotency-Key was never used'),
   idempotency_in_progress: code(409, 'The first request with this Idempotency-Key is still running', true),
-  idempotency_key_unknown: code(404, 'No request with this Idempotency-Key is known'),
   rate_limited: code(429, 'Too many requests', true),
   // Who asks.
   signature_invalid: code(401, 'The request signature is missing or does not verify'),

@@ -389,7 +389,7 @@ export function fakeApi(now: () => number = Date.now) {
       }
       case 'getIdempotencyKey': {
         const known = byKey.get(readParams(name, params).key);
-        if (!known) throw new CustodyError('idempotency_key_unknown', 'unknown');
+        if (!known) throw new CustodyError('idempotency_key_not_found', 'unknown');
         const operation = toBase64url(Uint8Array.from(Buffer.from(known.digest, 'hex')));
         return {
           key: params['key'],
