@@ -15,7 +15,7 @@ import { chainInfo, nativeAsset } from './chains.ts';
 import { formatUnits } from './display.ts';
 import { ecdsaVerifies, oneEcdsa, parseRsv, rsvHex } from './ecdsa-signature.ts';
 import type { ChainFamily, Effect, Reading, Signature, Signed, SignPayload, WalletKey } from './intent.ts';
-import { dataHash } from './intent.ts';
+import { dataHash, isBytes } from './intent.ts';
 import { readDigest } from './raw-digest.ts';
 
 /** BIP-86: the tweak of a key without a script tree. */
@@ -113,9 +113,8 @@ function schnorrVerifies(signature: Bytes, { key, digest }: Signing): boolean {
 function scriptSignature(signing: Signing, signature: Signature | undefined): Bytes {
   const suffix = signing.sighash === 0 ? noScripts : Uint8Array.of(signing.sighash);
   if (signing.key.type === 'p2tr') {
-    if (signature instanceof Uint8Array && schnorrVerifies(signature, signing))
-      return concat(signature, suffix);
-  } else if (signature !== undefined && !(signature instanceof Uint8Array)) {
+    if (isBytes(signature) && schnorrVerifies(signature, signing)) return concat(signature, suffix);
+  } else if (signature !== undefined && !isBytes(signature)) {
     if (ecdsaVerifies(signature, signing.digest, signing.key.publicKey)) {
       const compact = secp256k1.Signature.fromBytes(concat(signature.r, signature.s), 'compact');
       return concat(compact.toBytes('der'), suffix);

@@ -6,7 +6,7 @@ import { secp256k1 } from '@noble/curves/secp256k1.js';
 import type { Bytes } from '../bytes.ts';
 import { concat, equalBytes, fromHex, toHex } from '../bytes.ts';
 import { CustodyError } from '../errors.ts';
-import type { EcdsaSignature, Signature } from './intent.ts';
+import { type EcdsaSignature, isBytes, type Signature } from './intent.ts';
 
 /** Low s, valid for the key, and the recovery id gives back that key. */
 export function ecdsaVerifies(signature: EcdsaSignature, digest: Bytes, publicKey: Bytes): boolean {
@@ -31,7 +31,7 @@ export function oneEcdsa(signatures: readonly Signature[], digest: Bytes, public
   if (
     signatures.length !== 1 ||
     signature === undefined ||
-    signature instanceof Uint8Array ||
+    isBytes(signature) ||
     !ecdsaVerifies(signature, digest, publicKey)
   )
     throw new CustodyError('internal', 'The signature does not verify');

@@ -128,6 +128,10 @@ export interface EcdsaSignature {
 /** ECDSA, or the 64 bytes of BIP-340 and Ed25519. One per member of `toSign`, in order. */
 export type Signature = EcdsaSignature | Bytes;
 
+/** The 64 bytes, and not an ECDSA signature. True for bytes of another realm too. */
+export const isBytes = (signature: Signature | undefined): signature is Bytes =>
+  ArrayBuffer.isView(signature);
+
 export interface Signed {
   /**
    * EVM: r, s, v as 65 bytes in 0x hex (v 27 or 28). Solana: base58. NEAR: `ed25519:` and base58 (transaction)

@@ -11,7 +11,7 @@ import { type ChainInfo, chainInfo, nativeAsset } from './chains.ts';
 import { escapeText, formatUnits, quoteText } from './display.ts';
 import { verifyEd25519 } from './ed25519-signature.ts';
 import type { ChainFamily, Effect, Reading, Signature, Signed, SignPayload, WalletKey } from './intent.ts';
-import { dataHash, reading, refused, undecodable } from './intent.ts';
+import { dataHash, isBytes, reading, refused, undecodable } from './intent.ts';
 import {
   type NearAction,
   type NearPublicKey,
@@ -290,11 +290,7 @@ function assemble(
 ): Signed {
   const [signature] = signatures;
   const message = decoded.toSign[0]?.bytes ?? new Uint8Array();
-  if (
-    signatures.length !== 1 ||
-    !(signature instanceof Uint8Array) ||
-    !verifyEd25519(signature, message, wallet.publicKey)
-  )
+  if (signatures.length !== 1 || !isBytes(signature) || !verifyEd25519(signature, message, wallet.publicKey))
     throw new CustodyError('internal', 'The signature does not verify');
   return framed(payload, signature);
 }

@@ -57,8 +57,7 @@ function checkJson(value: unknown, depth: number, budget: { left: number }): voi
     return;
   }
   if (typeof value !== 'object') throw invalid('The payload is not JSON');
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) throw invalid('The payload is not JSON');
+  if (Object.prototype.toString.call(value) !== '[object Object]') throw invalid('The payload is not JSON');
   for (const [name, item] of Object.entries(value)) {
     checkJson(name, depth, budget);
     // An optional member that is present and undefined is not there for JSON.

@@ -10,7 +10,7 @@ import { chainInfo, nativeAsset } from './chains.ts';
 import { formatUnits } from './display.ts';
 import { verifyEd25519 } from './ed25519-signature.ts';
 import type { ChainFamily, Effect, Reading, Signature, Signed, SignPayload, WalletKey } from './intent.ts';
-import { dataHash, refused } from './intent.ts';
+import { dataHash, isBytes, refused } from './intent.ts';
 import { instructionEffects, priorityFee } from './solana-instructions.ts';
 import { readOffchainMessage } from './solana-message.ts';
 import { isZero, parseWire, withSignature } from './solana-transaction.ts';
@@ -96,11 +96,7 @@ function assemble(
 ): Signed {
   const [signature] = signatures;
   const message = decoded.toSign[0]?.bytes ?? new Uint8Array();
-  if (
-    signatures.length !== 1 ||
-    !(signature instanceof Uint8Array) ||
-    !verifyEd25519(signature, message, wallet.publicKey)
-  )
+  if (signatures.length !== 1 || !isBytes(signature) || !verifyEd25519(signature, message, wallet.publicKey))
     throw new CustodyError('internal', 'The signature does not verify');
   if (payload.kind !== 'transaction') return { signature: base58.encode(signature) };
   return framed(payload, wallet, signature);
