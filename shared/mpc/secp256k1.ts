@@ -1,9 +1,10 @@
 /**
  * secp256k1 for the protocols: scalars and points as branded types whose only makers validate.
  *
- * Secret scalars meet points in two ways only: `mulBase` (libsecp256k1's constant-time generator
- * multiplication) and `mulMasked` (two multiplications, each by a uniformly random scalar). The variable-time
- * functions below are named `…Public` and take public values alone.
+ * Arithmetic on scalars is the kernel's, which neither branches nor indexes on values. Secret scalars meet
+ * points in two ways only: `mulBase` (libsecp256k1's constant-time generator multiplication) and `mulMasked` or
+ * `maskedSummands` (two multiplications, each by a uniformly random scalar). The variable-time functions below
+ * are named `…Public` and take public values alone, as do `bigFrom` and `scalarFrom`.
  * @module
  */
 import { instantiateSecp256k1 } from '@bitauth/libauth';
@@ -24,13 +25,14 @@ const NoblePoint = secp256k1.Point;
 /** The group order. */
 export const q = NoblePoint.Fn.ORDER;
 
+/** The number that these big-endian bytes are. Public: BigInt is not constant time. */
 export function bigFrom(b: Bytes): bigint {
   let hex = '0x0';
   for (const x of b) hex += x.toString(16).padStart(2, '0');
   return BigInt(hex);
 }
 
-/** 32 bytes big-endian of a number already reduced mod q. */
+/** 32 bytes big-endian of a public number already reduced mod q. */
 export function scalarFrom(n: bigint): Scalar {
   if (n < 0n || n >= q) throw new RangeError('not reduced mod q');
   const out = new Uint8Array(32);

@@ -303,6 +303,13 @@ describe('what each node refuses', () => {
     expect(p1Finish(right.middle, request, right.S4, random).r).toHaveLength(32);
   });
 
+  test('Node 1 does not change its mind about the request between S1 and S3', () => {
+    const [started, S1] = p1Start(share1, request, random);
+    const [, S2] = p2Respond(share2, request, random(16), S1, random);
+    const changed = { ...request, digest: random(32) };
+    expect(abortOf(() => p1Middle(started, share1, changed, S2, random))).toBe('E_REQ');
+  });
+
   test('R_sum_infinity, after the commitment and the shares were checked', () => {
     const rho = random(32);
     const { middle, S4 } = withCommitment((S1, n2, _R2, _rho2, R1) =>
