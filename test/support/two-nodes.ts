@@ -57,6 +57,12 @@ export type Wire = (
   deliver: (envelope: Bytes) => Promise<Bytes>,
 ) => Promise<Bytes>;
 
+export interface Reply {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: any;
+}
+
 export interface World {
   readonly node1: NodePorts;
   readonly node2: NodePorts;
@@ -65,7 +71,9 @@ export interface World {
   clockMs: number;
   wire: Wire;
   /** An HTTP request through the same wrapper as on Lambda. */
-  fetch(request: ActorRequest): Promise<{ status: number; headers: Record<string, string>; body: any }>;
+  fetch(request: ActorRequest): Promise<Reply>;
+  /** The same from the gateway's event. */
+  send(event: ReturnType<typeof eventOf>): Promise<Reply>;
 }
 
 const honest: Wire = (_, envelope, deliver) => deliver(envelope);
@@ -114,22 +122,18 @@ export async function twoNodes(
     node1: http(node1Routes(lead, options.invitation), { log, limiter }),
     api: http(apiRoutes({ ...node1, idempotency, limiter, version: 'test' }), { log, limiter }),
   };
-  return Object.assign(world, {
-    node1: one,
-    node2: two,
-    lead,
-    async fetch(request: ActorRequest) {
-      const event = eventOf(request);
-      let program: 'api' | 'node1' = 'api';
-      try {
-        program = programOf(request.method, request.path);
-      } catch {
-        // An unknown route is refused by either.
-      }
-      const result = await wrapped[program](event as any, {} as any);
-      return { status: result.statusCode, headers: result.headers as any, body: JSON.parse(result.body) };
-    },
-  });
+  const send = async (event: ReturnType<typeof eventOf>): Promise<Reply> => {
+    let program: 'api' | 'node1' = 'api';
+    try {
+      program = programOf(event.httpMethod, event.path);
+    } catch {
+      // An unknown route is refused by either.
+    }
+    const result = await wrapped[program](event as any, {} as any);
+    return { status: result.statusCode, headers: result.headers as any, body: JSON.parse(result.body) };
+  };
+  const fetch = (request: ActorRequest): Promise<Reply> => send(eventOf(request));
+  return Object.assign(world, { node1: one, node2: two, lead, send, fetch });
 }
 
 export function eventOf(request: ActorRequest, more: Record<string, string> = {}) {
@@ -139,7 +143,10 @@ export function eventOf(request: ActorRequest, more: Record<string, string> = {}
     httpMethod: request.method,
     path: request.path,
     headers,
-    multiValueHeaders: Object.fromEntries(Object.entries(headers).map(([k, v]) => [k, [v]])),
+    multiValueHeaders: Object.fromEntries(Object.entries(headers).map(([k, v]) => [k, [v]])) as Record<
+      string,
+      string[]
+    >,
     multiValueQueryStringParameters: Object.fromEntries(query.map(([k, v]) => [k, [v]])),
     requestContext: { requestId: toBase64url(fresh(9)), identity: {} },
     body: request.body.length > 0 ? Buffer.from(request.body).toString('base64') : null,
@@ -154,6 +161,8 @@ export interface Owner {
   sign(message: Bytes): Bytes;
   /** The founding request. */
   found(invitation?: string): Promise<ActorRequest>;
+  /** A signed request with a body: an object becomes JSON, bytes are sent as they are. */
+  post(path: string, idempotencyKey: string, body: object | Bytes): Promise<ActorRequest>;
   /** A signed read. */
   get(path: string, query?: string): Promise<ActorRequest>;
   /** A signed request for an operation, freshly authorised. */
@@ -186,16 +195,15 @@ export function owner(
     const created = Math.floor(nowMs / 1000);
     return { created, expires: created + 60, nonce: toBase64url(fresh(16)) };
   };
-  const post = (path: string, idempotencyKey: string, body: object, at = times()) =>
-    signHttpRequest(
-      { method: 'POST', path, query: '?', idempotencyKey, body: utf8(JSON.stringify(body)) },
-      signer,
-      at,
-    );
+  const post = (path: string, idempotencyKey: string, body: object | Bytes, at = times()) => {
+    const bytes = body instanceof Uint8Array ? body : utf8(JSON.stringify(body));
+    return signHttpRequest({ method: 'POST', path, query: '?', idempotencyKey, body: bytes }, signer, at);
+  };
   return {
     organization,
     keyId,
     sign,
+    post: (path, idempotencyKey, body) => post(path, idempotencyKey, body),
     found: (invitation) =>
       post('/v1/organizations', toBase64url(fresh(9)), {
         statement,
