@@ -76,7 +76,10 @@ export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws>
     } catch (error) {
       if (error instanceof KmsError) refuse(response, 'kms', error.type, error.message);
       else if (error instanceof SyntaxError) refuse(response, 'kms', 'SerializationException', 'not JSON');
-      else reply(response, 'kms', 500, { __type: 'KMSInternalException' });
+      else {
+        process.stderr.write(`${operation} failed: ${error instanceof Error ? error.stack : error}\n`);
+        refuse(response, 'kms', 'KMSInternalException', 'see the log of the account', 500);
+      }
     }
   }
 
@@ -115,5 +118,10 @@ function reply(response: ServerResponse, service: 'kms' | 'dynamodb', status: nu
   response.writeHead(status, { 'content-type': type }).end(JSON.stringify(body));
 }
 
-const refuse = (response: ServerResponse, service: 'kms' | 'dynamodb', type: string, message: string): void =>
-  reply(response, service, 400, { __type: type, message });
+const refuse = (
+  response: ServerResponse,
+  service: 'kms' | 'dynamodb',
+  type: string,
+  message: string,
+  status = 400,
+): void => reply(response, service, status, { __type: type, message });

@@ -2,17 +2,19 @@
  * Files that must be whole or absent, and private.
  * @module
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+
+const { O_CREAT, O_SYNC, O_TRUNC, O_WRONLY } = constants;
 
 /** Writes a file in one step: a reader, or a crash at any moment, sees the old one or the new one. */
 export function writeWhole(path: string, content: string | Uint8Array, mode = 0o600): void {
   const draft = `${path}.${process.pid}.tmp`;
-  const fd = openSync(draft, 'w', mode);
+  // Each write is on the disk when it returns. There is no fsync under Node's permission flags.
+  const fd = openSync(draft, O_WRONLY | O_CREAT | O_TRUNC | O_SYNC, mode);
   try {
     const bytes = Buffer.from(content);
     for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
-    fsyncSync(fd);
   } finally {
     closeSync(fd);
   }

@@ -1,0 +1,36 @@
+/**
+ * What a process of one account may touch: Node's permission flags. The processes of the other account, the
+ * owner's credential and everything else on the disk are out of reach.
+ * @module
+ */
+import { realpathSync } from 'node:fs';
+
+export interface Reach {
+  /** Files and folders; they must exist, and a folder opens what is below it. */
+  readonly read: readonly string[];
+  readonly write?: readonly string[];
+  /** Native code: the local database needs it. */
+  readonly addons?: boolean;
+}
+
+/** Flags for this version of Node. No flag opens child processes, workers or inspectors. */
+export function permissionFlags({ read, write = [], addons = false }: Reach): string[] {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const stable = major > 23 || (major === 23 && minor >= 5) || (major === 22 && minor >= 13);
+  // Behind a symbolic link the flag would open another place than the one that is meant.
+  const real = (path: string) => {
+    try {
+      return realpathSync(path);
+    } catch {
+      return path;
+    }
+  };
+  return [
+    stable ? '--permission' : '--experimental-permission',
+    ...[...read, ...write].map((path) => `--allow-fs-read=${real(path)}`),
+    ...write.map((path) => `--allow-fs-write=${real(path)}`),
+    ...(addons ? ['--allow-addons'] : []),
+    // From Node 25 on the network is closed too.
+    ...(major >= 25 ? ['--allow-net'] : []),
+  ];
+}
