@@ -20,6 +20,8 @@ import { reading, refused, undecodable, type WalletKey } from './intent.ts';
 const maxOwnInputs = 64;
 const maxInputs = 256;
 const maxOutputs = 1000;
+/** Each costs a multiplication on the curve or two. */
+const maxDerivations = 256;
 /** 21 million coins. */
 const maxAmount = 2_100_000_000_000_000n;
 /** A change address further out would not be found again by a watching wallet. */
@@ -74,11 +76,11 @@ interface DerivationFields {
     | undefined;
 }
 
-/** The paths that are proposed, of the form purpose/branch/index under the account; few are enough. */
+/** The paths that are proposed, of the form purpose/branch/index under the account; one of a kind is enough. */
 function proposed({ bip32Derivation = [], tapBip32Derivation = [] }: DerivationFields): Derivations {
   const all = [
-    ...bip32Derivation.slice(0, 4).map(([, { path }]) => ({ path, purpose: 84 })),
-    ...tapBip32Derivation.slice(0, 4).map(([, { der }]) => ({ path: der.path, purpose: 86 })),
+    ...bip32Derivation.slice(0, 1).map(([, { path }]) => ({ path, purpose: 84 })),
+    ...tapBip32Derivation.slice(0, 1).map(([, { der }]) => ({ path: der.path, purpose: 86 })),
   ];
   return all.filter(
     ({ path: [purpose, branch = -1, index = -1, ...rest], purpose: wanted }) =>
@@ -99,12 +101,15 @@ function recogniser(network: BitcoinNetwork, wallet: WalletKey) {
       : new HDKey({ publicKey: accountXpub.Q, chainCode: accountXpub.cc }),
   );
   const branches = new Map<string, HDKey>();
+  let derivations = 0;
   const derive = (path: readonly number[]): Bytes | undefined => {
     const [purpose = 0, branch = 0, index = 0] = path;
     const name = `${purpose}/${branch}`;
     const node = branches.get(name) ?? root?.deriveChild(purpose).deriveChild(branch);
     if (node === undefined) return undefined;
     branches.set(name, node);
+    derivations += 1;
+    if (derivations > maxDerivations) throw refused(`A PSBT proposes at most ${maxDerivations} own paths`);
     return node.deriveChild(index).publicKey ?? undefined;
   };
   const own = wallet.path.split('/').slice(1).map(Number);

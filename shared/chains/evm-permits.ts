@@ -49,43 +49,55 @@ function permitted(
   };
 }
 
+/** The struct and all structs inside it. */
+function allStructs(value: TypedValue): readonly TypedStruct[] {
+  if (Array.isArray(value)) return value.flatMap(allStructs);
+  return isStruct(value) ? [value, ...Object.values(value).flatMap(allStructs)] : [];
+}
+
+/** Permit and its kin: a struct that names a spender. */
+function spenderEffects(
+  chain: ChainInfo,
+  wallet: string,
+  asset: string,
+  struct: TypedStruct,
+): readonly Effect[] {
+  const { spender, value, allowed } = struct;
+  const owner = struct['owner'] ?? struct['holder'];
+  const from = isAddress(owner) ? address(owner) : wallet;
+  const to = isAddress(spender) ? address(spender) : 'unknown';
+  const inner = struct['details'] ?? struct['permitted'];
+  const items: readonly TypedValue[] = Array.isArray(inner) ? inner : inner === undefined ? [] : [inner];
+  if (items.length > 0) return items.map((item) => permitted(chain, from, to, struct, item));
+  // An empty batch, or amounts in a form that is not known, still name a spender: never shown as harmless.
+  let amount = 'unlimited';
+  if (typeof value === 'bigint') amount = amountText(value);
+  else if (typeof struct['amount'] === 'bigint') amount = amountText(struct['amount']);
+  else if (allowed === false) amount = '0';
+  return [{ type: 'permit', from, to, asset, amount, details: deadlineOf(struct) }];
+}
+
+/** ERC-3009: a transfer that somebody else may submit. */
+function authorised(asset: string, method: string, struct: TypedStruct): readonly Effect[] {
+  const { from, to, value } = struct;
+  if (!isAddress(from) || !isAddress(to) || typeof value !== 'bigint' || !('validBefore' in struct))
+    return [];
+  const details = { method: escapeText(method), ...deadlineOf(struct) };
+  return [
+    { type: 'transfer', from: address(from), to: address(to), asset, amount: value.toString(), details },
+  ];
+}
+
 /** @returns the spending effects; empty if nothing in the data looks like a permission to spend. */
 export function permitEffects(chain: ChainInfo, wallet: string, data: TypedData): readonly Effect[] {
   const { message, domain, primaryType } = data;
   const contract = domain['verifyingContract'];
   const asset = isAddress(contract) ? tokenAsset(chain, 'erc20', contract) : 'unknown';
-  const { spender, value, allowed } = message;
-  const owner = message['owner'] ?? message['holder'];
-  const from = isAddress(owner) ? address(owner) : wallet;
-
-  if (
-    isAddress(message['from']) &&
-    isAddress(message['to']) &&
-    typeof value === 'bigint' &&
-    'validBefore' in message
-  )
-    return [
-      {
-        type: 'transfer',
-        from: address(message['from']),
-        to: address(message['to']),
-        asset,
-        amount: value.toString(),
-        details: { method: escapeText(primaryType), ...deadlineOf(message) },
-      },
-    ];
-
-  const inner = message['details'] ?? message['permitted'];
-  if (spender === undefined && !/permit/i.test(primaryType)) return [];
-  const to = isAddress(spender) ? address(spender) : 'unknown';
-  if (inner !== undefined) {
-    const items: readonly TypedValue[] = Array.isArray(inner) ? inner : [inner];
-    // An empty batch still names a spender: shown, so that the signature never looks harmless.
-    if (items.length > 0) return items.map((item) => permitted(chain, from, to, message, item));
-  }
-  let amount = 'unlimited';
-  if (typeof value === 'bigint') amount = amountText(value);
-  else if (typeof message['amount'] === 'bigint') amount = amountText(message['amount']);
-  else if (allowed === false) amount = '0';
-  return [{ type: 'permit', from, to, asset, amount, details: deadlineOf(message) }];
+  const structs = allStructs(message);
+  const spending = structs.filter((struct) => 'spender' in struct);
+  if (spending.length === 0 && /permit/i.test(primaryType)) spending.push(message);
+  return [
+    ...structs.flatMap((struct) => authorised(asset, primaryType, struct)),
+    ...spending.flatMap((struct) => spenderEffects(chain, wallet, asset, struct)),
+  ];
 }

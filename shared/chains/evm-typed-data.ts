@@ -41,11 +41,17 @@ const integer = /^(u?)int([0-9]+)$/;
 const fixedBytes = /^bytes([0-9]+)$/;
 const array = /^(.+)\[([0-9]*)\]$/;
 const maxDepth = 16;
+/**
+ * Hashing costs structs x length of their type's text: without limits, 200 kB of JSON keep a processor busy
+ * for most of a minute.
+ */
+const maxFields = 256;
+const maxStructs = 1000;
 
 const isObject = (v: unknown): v is Record<string, unknown> =>
   typeof v === 'object' && v !== null && !Array.isArray(v);
 const isName = (v: unknown): v is string =>
-  typeof v === 'string' && v.length <= 128 && identifier.test(v) && !(v in Object.prototype);
+  typeof v === 'string' && v.length <= 64 && identifier.test(v) && !(v in Object.prototype);
 
 function isAtomic(type: string): boolean {
   if (type === 'address' || type === 'bool' || type === 'string' || type === 'bytes') return true;
@@ -56,6 +62,11 @@ function isAtomic(type: string): boolean {
 }
 
 type Types = Readonly<Record<string, readonly Field[]>>;
+/** The types, and how many structs the data may still hold. */
+interface Scope {
+  readonly types: Types;
+  readonly structs: { left: number };
+}
 
 function checkTypes(types: unknown): Types {
   if (!isObject(types)) throw undecodable('typedData.types is not an object');
@@ -74,7 +85,10 @@ function checkTypes(types: unknown): Types {
       return { name: member, type };
     });
   }
-  for (const fields of Object.values(out)) for (const field of fields) checkReference(field.type, out);
+  const all = Object.values(out).flat();
+  if (all.length > maxFields || Object.keys(out).length > maxFields)
+    throw undecodable(`The types have more than ${maxFields} fields`);
+  for (const { type } of all) checkReference(type, out);
   return out;
 }
 
@@ -108,14 +122,14 @@ function hexValue(value: unknown, bytes?: number): Hex {
   return value.toLowerCase() as Hex;
 }
 
-function checkValue(type: string, value: unknown, types: Types, depth: number): TypedValue {
+function checkValue(type: string, value: unknown, scope: Scope, depth: number): TypedValue {
   if (depth > maxDepth) throw undecodable('The typed data is nested too deeply');
   const dimensions = array.exec(type);
   if (dimensions !== null) {
     const [, item = '', length = ''] = dimensions;
     if (!Array.isArray(value) || (length !== '' && value.length !== Number(length)))
       throw undecodable('An array is missing or has the wrong length');
-    return value.map((v: unknown) => checkValue(item, v, types, depth + 1));
+    return value.map((v: unknown) => checkValue(item, v, scope, depth + 1));
   }
   const number = integer.exec(type);
   if (number !== null) return integerValue(value, number[1] === '', Number(number[2]));
@@ -138,16 +152,17 @@ function checkValue(type: string, value: unknown, types: Types, depth: number): 
         throw undecodable('A string is missing or not Unicode');
       return value;
     default:
-      return checkStruct(types[type] ?? [], value, types, depth + 1);
+      return checkStruct(scope.types[type] ?? [], value, scope, depth + 1);
   }
 }
 
-function checkStruct(fields: readonly Field[], value: unknown, types: Types, depth = 0): TypedStruct {
+function checkStruct(fields: readonly Field[], value: unknown, scope: Scope, depth = 0): TypedStruct {
+  if (--scope.structs.left < 0) throw undecodable(`The typed data hold more than ${maxStructs} structs`);
   if (!isObject(value)) throw undecodable('A struct is missing');
   const out: Record<string, TypedValue> = {};
   for (const { name, type } of fields) {
     if (!Object.hasOwn(value, name)) throw undecodable('A struct lacks a declared member');
-    out[name] = checkValue(type, value[name], types, depth);
+    out[name] = checkValue(type, value[name], scope, depth);
   }
   if (Object.keys(value).length !== fields.length) throw undecodable('A struct has an undeclared member');
   return out;
@@ -178,8 +193,9 @@ export function parseTypedData(input: unknown): TypedData {
   if (typeof primaryType !== 'string' || primaryType === 'EIP712Domain' || !Object.hasOwn(types, primaryType))
     throw undecodable('typedData.primaryType is not one of the types');
   const EIP712Domain = domainType(types['EIP712Domain'], rawDomain);
-  const domain = checkStruct(EIP712Domain, rawDomain, types);
-  const message = checkStruct(types[primaryType] ?? [], rawMessage, types);
+  const scope = { types, structs: { left: maxStructs } };
+  const domain = checkStruct(EIP712Domain, rawDomain, scope);
+  const message = checkStruct(types[primaryType] ?? [], rawMessage, scope);
   const digest = reading('The typed data cannot be hashed', () =>
     hashTypedData({ domain, types: { ...types, EIP712Domain }, primaryType, message } as Parameters<
       typeof hashTypedData

@@ -87,12 +87,13 @@ function readTypedData(payload: SignPayload, wallet: WalletKey, chain: ChainInfo
       type: 'warning',
       details: { reason: 'The typed data names no chain: it may count on any chain' },
     });
-  const spender = effects.find(({ type }) => type === 'permit')?.to;
+  const spends = effects.find(({ type }) => type === 'permit' || type === 'transfer');
   const name = typeof data.domain['name'] === 'string' ? ` of ${quoteText(data.domain['name'], 60)}` : '';
+  const what = `${quoteText(data.primaryType, 60)}${name} on ${chain.name}`;
   const summary =
-    spender === undefined
-      ? `Sign the typed data ${quoteText(data.primaryType, 60)}${name} on ${chain.name}`
-      : `Let ${spender} spend tokens: sign ${quoteText(data.primaryType, 60)}${name} on ${chain.name}`;
+    spends === undefined
+      ? `Sign the typed data ${what}`
+      : `Let ${spends.amount ?? ''} of ${spends.asset ?? ''} be taken by ${spends.to ?? ''}: sign ${what}`;
   return { intent: { kind, blockchain, summary, effects }, toSign: ecdsa(wallet, data.digest) };
 }
 

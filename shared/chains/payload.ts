@@ -5,7 +5,7 @@
  */
 import { CustodyError } from '../errors.ts';
 import { bitcoin } from './bitcoin.ts';
-import { addressOf, chainInfo, type Family } from './chains.ts';
+import { addressOf, chainInfo, type Family, walletPath } from './chains.ts';
 import { evm } from './evm.ts';
 import {
   type ChainFamily,
@@ -83,6 +83,9 @@ function checkShape(input: SignPayload): SignPayload {
   return Object.fromEntries(present) as unknown as SignPayload;
 }
 
+/** The last component of a path. */
+const indexOf = (path: string): number => Number(/\/([0-9]{1,10})$/.exec(path)?.[1] ?? -1);
+
 /**
  * What the payload does, and what the wallet's key is to sign for it.
  * @throws {CustodyError} `payload_undecodable`, `payload_refused`, `chain_id_mismatch`, `kind_unsupported`,
@@ -100,6 +103,8 @@ export function decodePayload(
       'chain_id_mismatch',
       `The wallet is on ${wallet.blockchain}, not on ${payload.blockchain}`,
     );
+  if (walletPath(wallet.blockchain, wallet.addressType, indexOf(wallet.path)) !== wallet.path)
+    throw invalid('The path of the wallet is not one of its blockchain and address type');
   if (addressOf(wallet.blockchain, wallet.addressType, wallet.publicKey) !== wallet.address)
     throw invalid('The address of the wallet is not the address of its key');
   if (

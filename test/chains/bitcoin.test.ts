@@ -202,6 +202,20 @@ describe.each(['p2wpkh', 'p2tr'] as const)('%s', (type) => {
     expect(codeOf(() => decodePayload(psbt([{ coin }], [pay]), stray))).toBe('request_invalid');
   });
 
+  test('many proposed paths are refused, not derived one by one', () => {
+    const pays = Array.from({ length: 300 }, (_, i) => ({
+      script: elsewhere,
+      amount: 1n,
+      path: at(`1/${i}`),
+    }));
+    const claimed = keyAt(at('1/0')).publicKey;
+    const payload = psbt(
+      [{ coin }],
+      pays.map((p) => ({ ...p, claimed })),
+    );
+    expect(codeOf(() => decodePayload(payload, wallet))).toBe('payload_refused');
+  });
+
   test('64 inputs, not 65', () => {
     const spends = Array.from({ length: 65 }, (_, i) => ({ coin: makeCoin(scriptAt(at('0/0')), 1000n, i) }));
     expect(signAll(psbt(spends.slice(0, 64), [pay]), wallet).decoded.toSign).toHaveLength(64);

@@ -356,6 +356,38 @@ describe('typed data', () => {
     ).toMatchObject({ type: 'transfer', to: other, amount: '8' });
   });
 
+  test('the domain type may be declared, and then declares what there is', () => {
+    const digest = (types: Record<string, readonly string[]>) =>
+      decodePayload(typed('Permit', types, permit), wallet).toSign[0]?.bytes;
+    const EIP712Domain = ['name string', 'version string', 'chainId uint256', 'verifyingContract address'];
+    expect(digest({ Permit, EIP712Domain })).toEqual(digest({ Permit }));
+    for (const bad of [
+      EIP712Domain.slice(1),
+      [...EIP712Domain, 'salt bytes32'],
+      [...EIP712Domain, 'zone string'],
+    ])
+      expect(codeOf(() => digest({ Permit, EIP712Domain: bad }))).toBe('payload_undecodable');
+  });
+
+  test('a permit inside another struct is found', () => {
+    const types = { Order: ['note string', 'permits Inner[]'], Inner: ['spender address', 'value uint256'] };
+    const message = { note: 'x', permits: [{ spender: other, value: 4 }] };
+    const { effects } = decodePayload(typed('Order', types, message), wallet).intent;
+    expect(effects[0]).toMatchObject({ type: 'permit', to: other, amount: '4' });
+  });
+
+  test('what would take long to hash is refused at once', () => {
+    const T = Object.fromEntries(Array.from({ length: 3000 }, (_, i) => [`T${i}`, []]));
+    const D = Array.from({ length: 3000 }, (_, i) => `${'q'.repeat(20)}${i} T${i}[]`);
+    const items = Array.from({ length: 2000 }, () => ({ d: [] }));
+    const wide = typed('A', { ...T, D, E: ['d D[]'], A: ['x E[]'] }, { x: items });
+    const many = typed('A', { E: ['d bool[]'], A: ['x E[]'] }, { x: items });
+    const start = performance.now();
+    for (const payload of [wide, many])
+      expect(codeOf(() => decodePayload(payload, wallet))).toBe('payload_undecodable');
+    expect(performance.now() - start).toBeLessThan(2000);
+  });
+
   test('the chain of the domain', () => {
     expect(
       codeOf(() => decodePayload(typed('Permit', { Permit }, permit, { ...domain, chainId: 10 }), wallet)),
@@ -407,6 +439,10 @@ test('the shape of a payload', () => {
   );
   const doge = { kind: 'message', blockchain: 'DOGE', message: '' };
   expect(codeOf(() => decodePayload(doge as never, wallet))).toBe('blockchain_unsupported');
+  const path = { ...wallet, path: 'm/86/0/0' };
+  expect(codeOf(() => decodePayload({ kind: 'message', blockchain: 'ETH', message: '' }, path))).toBe(
+    'request_invalid',
+  );
   const stranger = { ...wallet, address: other };
   expect(codeOf(() => decodePayload({ kind: 'message', blockchain: 'ETH', message: '' }, stranger))).toBe(
     'request_invalid',
