@@ -11,7 +11,7 @@ import { apiRoutes } from '../../functions/api/routes.ts';
 import { peerOver } from '../../functions/channel/call.ts';
 import { answer, type ServerPorts } from '../../functions/channel/serve.ts';
 import { http } from '../../functions/http.ts';
-import { type NodePorts, nodeOf } from '../../functions/node.ts';
+import { type Node, type NodePorts, nodeOf } from '../../functions/node.ts';
 import type { Lead } from '../../functions/node1/lead.ts';
 import { node1Routes } from '../../functions/node1/routes.ts';
 import { methodsOf } from '../../functions/node2/methods.ts';
@@ -20,6 +20,8 @@ import { type Limits, rateLimiter } from '../../functions/rate-limit.ts';
 import { idempotencyOver } from '../../functions/stores/idempotency.ts';
 import { EnvelopeSchema } from '../../proto/generated/planbok/node/v1/node_pb.ts';
 import { type Bytes, toBase64url, utf8 } from '../../shared/bytes.ts';
+import type { NodeName } from '../../shared/crypto/attestation.ts';
+import { CustodyError } from '../../shared/errors.ts';
 import { type Authorisation, authorisationDigest } from '../../shared/intent/authorisation.ts';
 import { organizationId } from '../../shared/intent/canonical.ts';
 import { type ActorRequest, signatureHeaders, signHttpRequest } from '../../shared/intent/http-signature.ts';
@@ -66,26 +68,44 @@ export interface Reply {
 export interface World {
   readonly node1: NodePorts;
   readonly node2: NodePorts;
-  readonly lead: Lead;
+  /** Pinned identity keys, DER. */
+  readonly identities: Readonly<Record<NodeName, Bytes>>;
   readonly told: Told[];
+  /** Node 1's program, and Node 2's node: new ones after a restart. */
+  lead: Lead;
+  second: Node;
   clockMs: number;
   wire: Wire;
+  /** An envelope straight to Node 2, past the wire. */
+  deliver(method: string, envelope: Bytes, tlsKey?: Bytes): Promise<Bytes>;
+  /** Both processes anew over the same stores: what they had in memory is gone. */
+  restart(): void;
   /** An HTTP request through the same wrapper as on Lambda. */
   fetch(request: ActorRequest): Promise<Reply>;
   /** The same from the gateway's event. */
   send(event: ReturnType<typeof eventOf>): Promise<Reply>;
 }
 
+export interface WorldOptions {
+  readonly limits?: Limits;
+  readonly invitation?: string;
+  readonly leaseMs?: number;
+  /** Node 1's and Node 2's clock runs, instead of standing where the test puts it. */
+  readonly realClock?: boolean;
+  /** Puts something between a node and its stores. */
+  readonly wrap?: (node: NodeName, ports: NodePorts) => NodePorts;
+}
+
 const honest: Wire = (_, envelope, deliver) => deliver(envelope);
 
 /** SHA-256 of a TLS key that no TLS was made with: envelopes must name it all the same. */
-const tlsKeyHash = new Uint8Array(32).fill(7);
+export const tlsKeyHash = new Uint8Array(32).fill(7);
 
-export async function twoNodes(
-  options: { limits?: Limits; invitation?: string; leaseMs?: number } = {},
-): Promise<World> {
+export async function twoNodes(options: WorldOptions = {}): Promise<World> {
+  const { wrap = (_: NodeName, ports: NodePorts) => ports } = options;
   const told: Told[] = [];
   const world = { clockMs: Date.now(), wire: honest, told } as World;
+  if (options.realClock) Object.defineProperty(world, 'clockMs', { get: Date.now });
   const clock = () => world.clockMs;
   const log = logInto(told);
   const ports = (): NodePorts => ({
@@ -95,33 +115,40 @@ export async function twoNodes(
     random: fresh,
     log,
   });
-  const [one, two] = [ports(), ports()];
-  const identity1 = await one.keys.identity();
-  const identity2 = await two.keys.identity();
+  const [one, two] = [wrap('node1', ports()), wrap('node2', ports())];
+  const identities = { node1: await one.keys.identity(), node2: await two.keys.identity() };
   const limiter = rateLimiter(clock, options.limits ?? { credential: 100_000, organization: 100_000 });
-  const node1 = nodeOf({ ...one, admit: limiter.take }, { node: 'node1', peerIdentity: identity2 });
-  const node2 = nodeOf(two, { node: 'node2', peerIdentity: identity1 });
-  const server: ServerPorts = { identity: node2.identity, clock, log, peerIdentity: identity1 };
-  const methods = methodsOf(node2, options);
-  const deliver = (method: string) => async (bytes: Bytes) =>
-    toBinary(
-      EnvelopeSchema,
-      create(
-        EnvelopeSchema,
-        await answer(server, methods, method, fromBinary(EnvelopeSchema, bytes), tlsKeyHash),
-      ),
-    );
-  const transport: Transport = {
-    send: (method, envelope) => world.wire(method, envelope, deliver(method)),
-    tlsKeyHash: async () => tlsKeyHash,
+  const start = () => {
+    const node1 = nodeOf({ ...one, admit: limiter.take }, { node: 'node1', peerIdentity: identities.node2 });
+    const second = nodeOf(two, { node: 'node2', peerIdentity: identities.node1 });
+    const server: ServerPorts = { identity: second.identity, clock, log, peerIdentity: identities.node1 };
+    const methods = methodsOf(second, options);
+    const deliver: World['deliver'] = async (method, bytes, tlsKey = tlsKeyHash) => {
+      const envelope = fromBinary(EnvelopeSchema, bytes);
+      const reply = await answer(server, methods, method, envelope, tlsKey);
+      return toBinary(EnvelopeSchema, create(EnvelopeSchema, reply));
+    };
+    const transport: Transport = {
+      // As over a network: whatever goes wrong on the other side is no answer here.
+      async send(method, envelope) {
+        try {
+          return await world.wire(method, envelope, (bytes) => deliver(method, bytes));
+        } catch (cause) {
+          throw new CustodyError('node_unavailable', 'no answer', { cause });
+        }
+      },
+      tlsKeyHash: async () => tlsKeyHash,
+    };
+    const peer = peerOver({ identity: node1.identity, transport, clock, peerIdentity: identities.node2 });
+    const idempotency = idempotencyOver(one.tables.idempotency, clock, options.leaseMs ?? 30_000);
+    const lead: Lead = { node: node1, peer, idempotency };
+    const wrapped = {
+      node1: http(node1Routes(lead, options.invitation), { log, limiter }),
+      api: http(apiRoutes({ ...node1, idempotency, limiter, version: 'test' }), { log, limiter }),
+    };
+    return { lead, second, deliver, wrapped };
   };
-  const peer = peerOver({ identity: node1.identity, transport, clock, peerIdentity: identity2 });
-  const idempotency = idempotencyOver(one.tables.idempotency, clock, options.leaseMs ?? 30_000);
-  const lead: Lead = { node: node1, peer, idempotency };
-  const wrapped = {
-    node1: http(node1Routes(lead, options.invitation), { log, limiter }),
-    api: http(apiRoutes({ ...node1, idempotency, limiter, version: 'test' }), { log, limiter }),
-  };
+  let running = start();
   const send = async (event: ReturnType<typeof eventOf>): Promise<Reply> => {
     let program: 'api' | 'node1' = 'api';
     try {
@@ -129,11 +156,24 @@ export async function twoNodes(
     } catch {
       // An unknown route is refused by either.
     }
-    const result = await wrapped[program](event as any, {} as any);
+    const result = await running.wrapped[program](event as any, {} as any);
     return { status: result.statusCode, headers: result.headers as any, body: JSON.parse(result.body) };
   };
-  const fetch = (request: ActorRequest): Promise<Reply> => send(eventOf(request));
-  return Object.assign(world, { node1: one, node2: two, lead, send, fetch });
+  return Object.assign(world, {
+    node1: one,
+    node2: two,
+    identities,
+    lead: running.lead,
+    second: running.second,
+    deliver: (...args: Parameters<World['deliver']>) => running.deliver(...args),
+    restart() {
+      running = start();
+      world.lead = running.lead;
+      world.second = running.second;
+    },
+    send,
+    fetch: (request: ActorRequest): Promise<Reply> => send(eventOf(request)),
+  });
 }
 
 export function eventOf(request: ActorRequest, more: Record<string, string> = {}) {
@@ -166,7 +206,14 @@ export interface Owner {
   /** A signed read. */
   get(path: string, query?: string): Promise<ActorRequest>;
   /** A signed request for an operation, freshly authorised. */
-  ask(path: string, body: object, operation: Operation, times?: { nowMs?: number }): Promise<ActorRequest>;
+  ask(path: string, body: object, operation: Operation, times?: Asked): Promise<ActorRequest>;
+}
+
+/** When it is authorised, for how many seconds, and what the authorisation says besides the truth. */
+export interface Asked {
+  readonly nowMs?: number;
+  readonly life?: number;
+  readonly lie?: Partial<Authorisation>;
 }
 
 export function owner(
@@ -191,9 +238,9 @@ export function owner(
   const organization = organizationId(statement);
   const keyId = `${organization}/${credentialId(credential)}`;
   const signer = { keyId, algorithm: 'ed25519', sign: async (m: Bytes) => sign(m) } as const;
-  const times = (nowMs = world.clockMs) => {
+  const times = (nowMs = world.clockMs, life = 60) => {
     const created = Math.floor(nowMs / 1000);
-    return { created, expires: created + 60, nonce: toBase64url(fresh(16)) };
+    return { created, expires: created + life, nonce: toBase64url(fresh(16)) };
   };
   const post = (path: string, idempotencyKey: string, body: object | Bytes, at = times()) => {
     const bytes = body instanceof Uint8Array ? body : utf8(JSON.stringify(body));
@@ -216,8 +263,8 @@ export function owner(
         signer,
         times(),
       ),
-    ask(path, body, operation, { nowMs } = {}) {
-      const at = times(nowMs);
+    ask(path, body, operation, { nowMs, life, lie } = {}) {
+      const at = times(nowMs, life);
       const authorisation: Authorisation = {
         type: 'planbok/authorisation/v1',
         operation: toBase64url(operationDigest(operation)),
@@ -226,6 +273,7 @@ export function owner(
         expires: String(at.expires),
         keyId,
         registryHead: organization,
+        ...lie,
       };
       authorisationDigest(authorisation);
       return post(path, operation.idempotencyKey, { ...body, authorisation }, at);
