@@ -1,0 +1,71 @@
+/**
+ * A program of `functions/` on Lambda, bundled from its handler.
+ * @module
+ */
+import { fileURLToPath } from 'node:url';
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Architecture, type IFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { Charset, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import type { ProgramName } from '../access.ts';
+import type { ProgramRole } from './program-role.ts';
+
+export interface ProgramProps {
+  readonly program: ProgramName;
+  readonly role: ProgramRole;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly reservedConcurrency: number;
+}
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** One whole virtual CPU. */
+const memoryMb = 1_769;
+
+/** Libraries in CommonJS ask for Node's own modules by `require`, which ESM has not. */
+const banner =
+  "import { createRequire as planbokRequire } from 'node:module'; const require = planbokRequire(import.meta.url);";
+
+export class Program extends Construct {
+  readonly function: IFunction;
+
+  constructor(scope: Construct, id: string, props: ProgramProps) {
+    super(scope, id);
+    const { program, role, environment, reservedConcurrency } = props;
+    const logGroup = new LogGroup(this, 'Log', {
+      logGroupName: `/aws/lambda/${role.functionName}`,
+      retention: RetentionDays.ONE_YEAR,
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+    logGroup.grantWrite(role.role);
+    this.function = new NodejsFunction(this, 'Function', {
+      functionName: role.functionName,
+      entry: `${root}functions/${program}/handler.ts`,
+      projectRoot: root,
+      depsLockFilePath: `${root}package-lock.json`,
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      memorySize: memoryMb,
+      // As long as API Gateway waits, and shorter than a lease on an idempotency key.
+      timeout: Duration.seconds(29),
+      reservedConcurrentExecutions: reservedConcurrency,
+      role: role.role,
+      logGroup,
+      environment: { ...environment },
+      awsSdkConnectionReuse: false,
+      bundling: {
+        format: OutputFormat.ESM,
+        target: 'node24',
+        mainFields: ['module', 'main'],
+        minify: true,
+        charset: Charset.UTF8,
+        banner,
+        // The SDK that was tested is the one that runs.
+        bundleAwsSDK: true,
+        sourceMap: false,
+        metafile: false,
+      },
+    });
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * Account 1: Node 1, the programs that read, and the public API before both.
+ * @module
+ */
+import type { Construct } from 'constructs';
+import { access } from './access.ts';
+import type { DeploymentConfig } from './config.ts';
+import { NodeKeys } from './constructs/node-keys.ts';
+import { NodeTables } from './constructs/node-tables.ts';
+import { Program } from './constructs/program.ts';
+import { ProgramRole } from './constructs/program-role.ts';
+import { PublicApi } from './constructs/public-api.ts';
+import { NodeStack, nameOf, peerEnvironment, tablePrefixOf } from './node-stack.ts';
+
+/** There is no way to Node 2 on AWS yet. A name that never resolves (RFC 2606, 2): every request fails. */
+const peerUrl = 'https://node2.planbok.invalid';
+
+export class Node1Stack extends NodeStack {
+  constructor(scope: Construct, id: string, config: DeploymentConfig) {
+    super(scope, id, config, 'node1');
+    const { nodes, concurrency, throttle } = config;
+    const administrators = nodes.node1.keyAdministrators;
+    const prefix = tablePrefixOf(config, 'node1');
+
+    const nodeRole = new ProgramRole(this, 'NodeRole', { name: nameOf(config, 'node1') });
+    const apiRole = new ProgramRole(this, 'ReadRole', { name: nameOf(config, 'api') });
+    const keys = new NodeKeys(this, 'Keys', {
+      node: 'node1',
+      role: nodeRole.role,
+      readers: [apiRole.role],
+      administrators,
+    });
+    const tables = new NodeTables(this, 'Tables', { prefix, key: keys.table, node: nodeRole.role });
+    tables.grant(nodeRole.role, access.node1, nodeRole.functionArn);
+    tables.grant(apiRole.role, access.api, apiRole.functionArn);
+
+    const node1 = new Program(this, 'Node', {
+      program: 'node1',
+      role: nodeRole,
+      environment: {
+        PLANBOK_TABLE_PREFIX: prefix,
+        ...keys.environment,
+        ...peerEnvironment(config, 'node1'),
+        PLANBOK_PEER_URL: peerUrl,
+      },
+      reservedConcurrency: concurrency.node1,
+    });
+    const api = new Program(this, 'Read', {
+      program: 'api',
+      role: apiRole,
+      environment: { PLANBOK_TABLE_PREFIX: prefix },
+      reservedConcurrency: concurrency.api,
+    });
+    new PublicApi(this, 'Public', {
+      name: `planbok-${config.env}`,
+      programs: { node1: node1.function, api: api.function },
+      throttle,
+    });
+  }
+}
