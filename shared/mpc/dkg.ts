@@ -13,9 +13,9 @@
  * the peer nothing, and the attempt is discarded.
  * @module
  */
-import { type Bytes, concat, equalBytes, u8, u32be } from '../bytes.ts';
+import { type Bytes, equalBytes, u32be } from '../bytes.ts';
 import { Abort } from '../errors.ts';
-import { type Context, type KeyType, keyTypeOrder, suiteOf } from './context.ts';
+import { type Context, suiteOf } from './context.ts';
 import {
   commitHalf,
   confirmation,
@@ -27,7 +27,8 @@ import {
   proveHalf,
   recordsOf,
 } from './dkg-keys.ts';
-import { d1Layout, d2Layout, d3Layout, d4Layout, type KeyTypes, p2StateLayout } from './dkg-messages.ts';
+import { d1Layout, d2Layout, d3Layout, d4Layout, type KeyTypes } from './dkg-messages.ts';
+import { encodeState, type P2State, takeState } from './dkg-state.ts';
 import { guarded } from './fresh.ts';
 import { hash, type Random } from './hash.ts';
 import { decodeMessage, encodeMessage } from './message.ts';
@@ -35,7 +36,9 @@ import { type Once, once } from './once.ts';
 import { type OtReceiver, otLengths, otOpen, otReceive, otSend } from './ot-base.ts';
 import type { KeyShares } from './share-blob.ts';
 import { tags } from './tags.ts';
-import { wipe } from './wipe.ts';
+import { wiping } from './wipe.ts';
+
+export type { P2State } from './dkg-state.ts';
 
 /** A finished record. */
 export interface Generated {
@@ -79,14 +82,6 @@ export function p1Start(ctx: Context, types: KeyTypes, source: Random): [P1State
   return [once({ ctx, types, D1, n1, half, opening, ot }), D1];
 }
 
-/** P2's state between D2 and D3 as bytes: one sealed item, removed when it is read. Secret. */
-export type P2State = Uint8Array & { readonly dkgState: true };
-
-/** First byte of the state; a state that was used is all zero. */
-const stateVersion = 1;
-const maskOf = (types: KeyTypes): number =>
-  keyTypeOrder.reduce((mask, type, i) => mask | (types.includes(type) ? 1 << i : 0), 0);
-
 /**
  * P2 answers with its public shares: chosen without having seen P1's, which are already fixed by com1.
  *
@@ -96,49 +91,53 @@ export function p2Start(ctx: Context, types: KeyTypes, D1: Bytes, source: Random
   checkTypes(ctx, types);
   const random = guarded(source);
   const { n1, com1, P2 } = decodeMessage(d1Layout(types), D1);
-  const n2 = random(32);
-  const sid = hash(tags.dkgSid, ctx.digest, D1, n2);
-  const half = newHalf(types, random);
-  const proof = proveHalf(types, { sid, role: 2 }, half, random);
-  const [cc2, zs2] = [random(32), random(32)];
-  const withOt = types.includes('secp256k1');
-  const hs2 = otSession2(ctx.digest, n1);
-  const [K, U2] = withOt ? otSend({ hs: hs2, sid }, P2, random) : [none, none];
-  const ot = withOt ? otReceive(sid, random(otLengths.choices), random) : null;
-  const D2 = encodeMessage(d2Layout(types), {
-    n2,
-    X2: half.X,
-    A2: half.A,
-    eX2: proof.X.e,
-    sigmaX2: proof.X.sigma,
-    eA2: proof.A.e,
-    sigmaA2: proof.A.sigma,
-    cc2,
-    zs2,
-    U2,
-    P1: ot?.P ?? none,
+  return wiping(({ secret }) => {
+    const n2 = random(32);
+    const sid = hash(tags.dkgSid, ctx.digest, D1, n2);
+    const half = newHalf(types, random);
+    secret(half.x);
+    secret(half.a);
+    const proof = proveHalf(types, { sid, role: 2 }, half, random);
+    const [cc2, zs2] = [random(32), random(32)];
+    const withOt = types.includes('secp256k1');
+    const hs2 = otSession2(ctx.digest, n1);
+    const [K, U2] = withOt ? otSend({ hs: hs2, sid }, P2, random) : [none, none];
+    secret(K);
+    const ot = withOt ? otReceive(sid, secret(random(otLengths.choices)), random) : null;
+    secret(ot?.t ?? none);
+    const D2 = encodeMessage(d2Layout(types), {
+      n2,
+      X2: half.X,
+      A2: half.A,
+      eX2: proof.X.e,
+      sigmaX2: proof.X.sigma,
+      eA2: proof.A.e,
+      sigmaA2: proof.A.sigma,
+      cc2,
+      zs2,
+      U2,
+      P1: ot?.P ?? none,
+    });
+    const state = encodeState(types, {
+      context: ctx.digest,
+      epoch: u32be(ctx.epoch),
+      sid,
+      n1,
+      com1,
+      transcript: hash(tags.dkgTranscript, D1, D2),
+      x2: half.x,
+      X2: half.X,
+      a2: half.a,
+      A2: half.A,
+      cc2,
+      zs2,
+      K,
+      delta: ot?.choices ?? none,
+      t: ot?.t ?? none,
+      P1: ot?.P ?? none,
+    });
+    return [state, D2];
   });
-  const fields = encodeMessage(p2StateLayout(types), {
-    context: ctx.digest,
-    epoch: u32be(ctx.epoch),
-    sid,
-    n1,
-    com1,
-    transcript: hash(tags.dkgTranscript, D1, D2),
-    x2: half.x,
-    X2: half.X,
-    a2: half.a,
-    A2: half.A,
-    cc2,
-    zs2,
-    K,
-    delta: ot?.choices ?? none,
-    t: ot?.t ?? none,
-    P1: ot?.P ?? none,
-  });
-  const state = concat(u8(stateVersion), u8(maskOf(types)), fields);
-  wipe(fields, K, half.x, half.a, ...(ot ? [ot.t, ot.choices] : []));
-  return [state as P2State, D2];
 }
 
 /** P1's record, durable before D3 is sent, and of use only after {@link p1Confirm}. */
@@ -154,69 +153,54 @@ export interface Pending extends Generated {
  */
 export function p1Open(state: P1State, D2: Bytes, source: Random): [Pending, D3: Bytes] {
   const { ctx, types, D1, n1, half, opening, ot } = state.take();
-  const random = guarded(source);
-  const m = decodeMessage(d2Layout(types), D2);
-  const sid = hash(tags.dkgSid, ctx.digest, D1, m.n2);
-  const peer = { X: m.X2, A: m.A2 };
-  const keys = joinHalves(
-    types,
-    half,
-    peer,
-    { sid, role: 2 },
-    {
-      X: { e: m.eX2, sigma: m.sigmaX2 },
-      A: { e: m.eA2, sigma: m.sigmaA2 },
-    },
-  );
-  const Kd = ot ? otOpen({ hs: otSession2(ctx.digest, n1), sid }, ot, m.U2) : none;
-  const [K, U1] = ot ? otSend({ hs: sid, sid }, m.P1, random) : [none, none];
-  const outcome: Outcome = {
-    sid,
-    keys,
-    cc: hash(tags.dkgChainCode, sid, opening.cc1, m.cc2),
-    zseed: hash(tags.dkgZeroSeed, sid, opening.zs1, m.zs2),
-    transcript: hash(tags.dkgTranscript, D1, D2),
-    U1,
-  };
-  const proof = proveHalf(types, { sid, role: 1 }, half, random);
-  const D3 = encodeMessage(d3Layout(types), {
-    X1: half.X,
-    A1: half.A,
-    ...opening,
-    eX1: proof.X.e,
-    sigmaX1: proof.X.sigma,
-    eA1: proof.A.e,
-    sigmaA1: proof.A.sigma,
-    U1,
-    conf1: confirmation(outcome, 1),
+  return wiping(({ secret, kept }) => {
+    const random = guarded(source);
+    kept(half.x);
+    kept(half.a);
+    if (ot) {
+      kept(ot.choices);
+      secret(ot.t);
+    }
+    const m = decodeMessage(d2Layout(types), D2);
+    const sid = hash(tags.dkgSid, ctx.digest, D1, m.n2);
+    const peer = { X: m.X2, A: m.A2 };
+    const keys = joinHalves(
+      types,
+      half,
+      peer,
+      { sid, role: 2 },
+      {
+        X: { e: m.eX2, sigma: m.sigmaX2 },
+        A: { e: m.eA2, sigma: m.sigmaA2 },
+      },
+    );
+    const Kd = kept(ot ? otOpen({ hs: otSession2(ctx.digest, n1), sid }, ot, m.U2) : none);
+    const [K, U1] = ot ? otSend({ hs: sid, sid }, m.P1, random) : [none, none];
+    kept(K);
+    const outcome: Outcome = {
+      sid,
+      keys,
+      cc: hash(tags.dkgChainCode, sid, opening.cc1, m.cc2),
+      zseed: hash(tags.dkgZeroSeed, sid, opening.zs1, m.zs2),
+      transcript: hash(tags.dkgTranscript, D1, D2),
+      U1,
+    };
+    const proof = proveHalf(types, { sid, role: 1 }, half, random);
+    const D3 = encodeMessage(d3Layout(types), {
+      X1: half.X,
+      A1: half.A,
+      ...opening,
+      eX1: proof.X.e,
+      sigmaX1: proof.X.sigma,
+      eA1: proof.A.e,
+      sigmaA1: proof.A.sigma,
+      U1,
+      conf1: confirmation(outcome, 1),
+    });
+    const node = { role: 1, epoch: ctx.epoch, half, peer } as const;
+    const shares = recordsOf(types, node, outcome, { K, delta: ot?.choices ?? none, Kd }, random);
+    return [{ sid, shares, conf2: confirmation(outcome, 2) }, D3];
   });
-  const node = { role: 1, epoch: ctx.epoch, half, peer } as const;
-  const shares = recordsOf(types, node, outcome, { K, delta: ot?.choices ?? none, Kd }, random);
-  if (ot) wipe(ot.t);
-  return [{ sid, shares, conf2: confirmation(outcome, 2) }, D3];
-}
-
-/** The state's key types. @throws {Abort} `E_USED` if it was used before, `E_STATE` if it is not a state */
-function typesOfState(state: P2State): KeyType[] {
-  if (state.length > 0 && state.every((b) => b === 0))
-    throw new Abort('E_USED', 'this session was used before');
-  const [version, mask] = state;
-  const types = keyTypeOrder.filter((_, i) => ((mask ?? 0) & (1 << i)) !== 0);
-  if (version !== stateVersion || types.length === 0 || maskOf(types) !== mask)
-    throw new Abort('E_STATE', 'not a state of key generation');
-  return types;
-}
-
-/** Moves the fields out of the state, which is zeroed. @throws {Abort} `E_USED`, `E_STATE` */
-function takeState(state: P2State) {
-  const types = typesOfState(state);
-  try {
-    return { types, ...decodeMessage(p2StateLayout(types), state.subarray(2)) };
-  } catch {
-    throw new Abort('E_STATE', 'not a state of key generation');
-  } finally {
-    wipe(state);
-  }
 }
 
 /**
@@ -227,40 +211,43 @@ function takeState(state: P2State) {
 export function p2Finish(state: P2State, D3: Bytes, source: Random): [Generated, D4: Bytes] {
   const random = guarded(source);
   const s = takeState(state);
-  const { types, sid } = s;
-  const m = decodeMessage(d3Layout(types), D3);
-  const half = { x: s.x2, X: s.X2, a: s.a2, A: s.A2 };
-  const peer = { X: m.X1, A: m.A1 };
-  // The commitment comes first: it is what keeps P1 from choosing X1 and cc1 after it has seen X2 and cc2.
-  if (!equalBytes(commitHalf(s.context, s.n1, peer, m), s.com1))
-    throw new Abort('E_COM', 'opening does not match the commitment');
-  const keys = joinHalves(
-    types,
-    half,
-    peer,
-    { sid, role: 1 },
-    {
-      X: { e: m.eX1, sigma: m.sigmaX1 },
-      A: { e: m.eA1, sigma: m.sigmaA1 },
-    },
-  );
-  const ot = { choices: s.delta, t: s.t, P: s.P1 };
-  const Kd = types.includes('secp256k1') ? otOpen({ hs: sid, sid }, ot, m.U1) : none;
-  const outcome: Outcome = {
-    sid,
-    keys,
-    cc: hash(tags.dkgChainCode, sid, m.cc1, s.cc2),
-    zseed: hash(tags.dkgZeroSeed, sid, m.zs1, s.zs2),
-    transcript: s.transcript,
-    U1: m.U1,
-  };
-  if (!equalBytes(confirmation(outcome, 1), m.conf1))
-    throw new Abort('E_CONF', 'P1 has seen or computed something else');
-  const epoch = new DataView(s.epoch.buffer).getUint32(0);
-  const node = { role: 2, epoch, half, peer } as const;
-  const shares = recordsOf(types, node, outcome, { K: s.K, delta: s.delta, Kd }, random);
-  wipe(s.t);
-  return [{ sid, shares }, encodeMessage(d4Layout(), { conf2: confirmation(outcome, 2) })];
+  return wiping(({ secret, kept }) => {
+    const { types, sid } = s;
+    for (const b of [s.x2, s.a2, s.K, s.delta]) kept(b);
+    secret(s.t);
+    const m = decodeMessage(d3Layout(types), D3);
+    const half = { x: s.x2, X: s.X2, a: s.a2, A: s.A2 };
+    const peer = { X: m.X1, A: m.A1 };
+    // The commitment comes first: it is what keeps P1 from choosing X1 and cc1 after it has seen X2 and cc2.
+    if (!equalBytes(commitHalf(s.context, s.n1, peer, m), s.com1))
+      throw new Abort('E_COM', 'opening does not match the commitment');
+    const keys = joinHalves(
+      types,
+      half,
+      peer,
+      { sid, role: 1 },
+      {
+        X: { e: m.eX1, sigma: m.sigmaX1 },
+        A: { e: m.eA1, sigma: m.sigmaA1 },
+      },
+    );
+    const ot = { choices: s.delta, t: s.t, P: s.P1 };
+    const Kd = kept(types.includes('secp256k1') ? otOpen({ hs: sid, sid }, ot, m.U1) : none);
+    const outcome: Outcome = {
+      sid,
+      keys,
+      cc: hash(tags.dkgChainCode, sid, m.cc1, s.cc2),
+      zseed: hash(tags.dkgZeroSeed, sid, m.zs1, s.zs2),
+      transcript: s.transcript,
+      U1: m.U1,
+    };
+    if (!equalBytes(confirmation(outcome, 1), m.conf1))
+      throw new Abort('E_CONF', 'P1 has seen or computed something else');
+    const epoch = new DataView(s.epoch.buffer).getUint32(0);
+    const node = { role: 2, epoch, half, peer } as const;
+    const shares = recordsOf(types, node, outcome, { K: s.K, delta: s.delta, Kd }, random);
+    return [{ sid, shares }, encodeMessage(d4Layout(), { conf2: confirmation(outcome, 2) })];
+  });
 }
 
 /** P1's record becomes ACTIVE. @throws {Abort} `E_MSG`, `E_CONF` */
