@@ -1,7 +1,7 @@
 // Bundles programs with esbuild, once per state of the sources. A bundle of one program holds nothing of
 // another, and needs no other file: it runs under Node's permission flags, which tsx does not.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './install.mjs';
 
@@ -70,9 +70,10 @@ export async function bundle(kind, programs) {
     rmSync(draft, { recursive: true, force: true });
   }
   for (const old of readdirSync(home)) {
-    // One state of the sources is kept; drafts belong to starts that may be under way.
+    // What is an hour old is nobody's start that is still under way.
     const path = join(home, old);
-    if (path !== folder && !old.includes('.')) rmSync(path, { recursive: true, force: true });
+    if (path !== folder && Date.now() - statSync(path).mtimeMs > 3_600_000)
+      rmSync(path, { recursive: true, force: true });
   }
   return paths;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { realpathSync } from 'node:fs';
+import { join } from 'node:path';
 
 export interface Reach {
   /** Files and folders; they must exist, and a folder opens what is below it. */
@@ -34,3 +35,19 @@ export function permissionFlags({ read, write = [], addons = false }: Reach): st
     ...(major >= 25 ? ['--allow-net'] : []),
   ];
 }
+
+/** The reach of each process of a local run, besides its own bundle. */
+export const reaches = (folder: string, root: string) => ({
+  account1: accountReach(join(folder, 'account1'), root),
+  account2: accountReach(join(folder, 'account2'), root),
+  // A node reads certificates. Its keys and tables it reaches by requests that it signs.
+  node1: { read: [join(folder, 'account1', 'tls')] },
+  node2: { read: [join(folder, 'account2', 'tls')] },
+});
+
+const accountReach = (folder: string, root: string): Reach => ({
+  // The local database is the one thing that is not in the bundle; it looks what kind of Linux this is.
+  read: [join(root, 'node_modules'), '/etc/alpine-release'],
+  write: [folder],
+  addons: true,
+});

@@ -56,7 +56,7 @@ export function processesOf(logs: string, onDeath: (name: string) => void): Proc
       children.delete(child);
       if (lasting && !stopping) onDeath(name);
     });
-    return new Promise<Readonly<Record<string, string>>>((resolve, reject) => {
+    const tells = await new Promise<Readonly<Record<string, string>>>((resolve, reject) => {
       child.once('error', reject);
       child.once('message', (message: Ready | Failed) => {
         if ('ready' in message) resolve(message.ready);
@@ -64,14 +64,17 @@ export function processesOf(logs: string, onDeath: (name: string) => void): Proc
       });
       child.once('exit', () => reject(new Error(`${name} ended before it was ready`)));
     });
+    return { child, tells };
   }
 
   return {
-    start: (program) => launch(program, true),
+    start: async (program) => (await launch(program, true)).tells,
     async run(program) {
-      const result = await launch(program, false);
-      for (const child of children) if (child.spawnargs.includes(program.bundle)) child.disconnect();
-      return result;
+      const { child, tells } = await launch(program, false);
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      child.disconnect();
+      await ended;
+      return tells;
     },
     async stop() {
       stopping = true;

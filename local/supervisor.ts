@@ -12,6 +12,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { readIfThere, writeWhole } from './files.ts';
 import { credentialOf, lockFolder, openFolder, StartError } from './folder.ts';
+import { reaches } from './permissions.ts';
 import { lastWords, type Processes, processesOf } from './processes.ts';
 
 export interface StartOptions {
@@ -69,6 +70,7 @@ export async function supervise(options: StartOptions): Promise<void> {
 
 async function bringUp(options: StartOptions, folder: string, processes: Processes) {
   const { bundles } = options;
+  const reach = reaches(folder, options.root);
   const path = (name: string) => {
     const bundle = bundles[name];
     if (bundle === undefined) throw new Error(`no bundle of ${name}`);
@@ -101,7 +103,7 @@ async function bringUp(options: StartOptions, folder: string, processes: Process
     name: 'node2',
     bundle: path('node2'),
     env: nodeEnv('account2', path('node2')),
-    reach: { read: [join(folder, 'account2', 'tls')] },
+    reach: reach.node2,
   });
   const node1 = await processes.start({
     name: 'node1',
@@ -111,7 +113,7 @@ async function bringUp(options: StartOptions, folder: string, processes: Process
       PLANBOK_PEER_URL: `https://127.0.0.1:${node2['port']}`,
       PLANBOK_PORT: String(options.port),
     },
-    reach: { read: [join(folder, 'account1', 'tls')] },
+    reach: reach.node1,
   });
   const api = `http://127.0.0.1:${node1['port']}`;
   const organization = await ownerOf(folder, api, identities, processes, path('found'));
@@ -151,11 +153,7 @@ const accountProgram = (
     PLANBOK_NODE: nodeOf[account],
     PLANBOK_FOLDER: join(folder, account),
   },
-  reach: {
-    read: [join(root, 'node_modules'), '/etc/alpine-release'],
-    write: [join(folder, account)],
-    addons: true,
-  },
+  reach: reaches(folder, root)[account],
 });
 
 /** The ceremony of the first start: what the operators of two accounts would tell each other. */

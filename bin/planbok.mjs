@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+// The command line from a clone, without a build step: bundles it once per state of the sources.
+import { checkNode, install } from '../local/install.mjs';
+
+checkNode();
+install({ withDev: false });
+const { bundle } = await import('../local/bundle.mjs');
+const { cli } = await bundle('cli', { cli: 'cli/main.ts' });
+await import(cli);
