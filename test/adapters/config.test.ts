@@ -42,7 +42,7 @@ test('a complete environment is read', () => {
     local: false,
     shareKeyId: 'alias/share',
     aws: { region: 'us-east-1' },
-    rates: { perCredential: 600, perOrganization: 3_000 },
+    rates: { credential: 600, organization: 3_000 },
   });
   expect(readNodeConfig('node1', aws).peerIdentity).toHaveLength(91);
   expect(readNodeConfig('node1', local)).toMatchObject({ local: true, invitation: undefined });
