@@ -28,7 +28,7 @@ const maxAmount = 2_100_000_000_000_000n;
 const maxIndex = 1_000_000;
 
 /** A key of the account, found by its path and proven by its script. */
-export interface OwnKey {
+interface OwnKey {
   readonly path: string;
   readonly type: AddressType;
   /** 0 receives, 1 is change. */
@@ -37,7 +37,7 @@ export interface OwnKey {
   readonly publicKey: Bytes;
 }
 
-export interface PsbtInput {
+interface PsbtInput {
   readonly txid: string;
   readonly index: number;
   readonly amount: bigint;
@@ -54,7 +54,7 @@ export interface Signing {
   readonly digest: Bytes;
 }
 
-export interface PsbtOutput {
+interface PsbtOutput {
   readonly script: Bytes;
   readonly amount: bigint;
   readonly own: OwnKey | undefined;

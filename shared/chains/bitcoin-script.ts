@@ -4,7 +4,6 @@
  */
 import { NETWORK, p2tr, p2wpkh, TEST_NETWORK } from '@scure/btc-signer';
 import type { Bytes } from '../bytes.ts';
-import { CustodyError } from '../errors.ts';
 
 /** Prefix of segwit addresses: mainnet, testnets, regtest. */
 export type BitcoinNetwork = 'bc' | 'tb' | 'bcrt';
@@ -13,25 +12,18 @@ export type BitcoinNetwork = 'bc' | 'tb' | 'bcrt';
 export const networkOf = (network: BitcoinNetwork): typeof NETWORK =>
   network === 'bc' ? NETWORK : { ...TEST_NETWORK, bech32: network };
 
-export interface Lock {
+interface Lock {
   readonly script: Bytes;
   readonly address: string;
 }
 
-/**
- * @param publicKey 33 bytes; for P2TR the internal key, of which the x-coordinate counts.
- * @throws {CustodyError} `request_invalid` unless it is a point.
- */
+/** @param publicKey 33 bytes that are a point; for P2TR the internal key, of which the x-coordinate counts. */
 export function lockOf(network: BitcoinNetwork, type: 'p2wpkh' | 'p2tr', publicKey: Bytes): Lock {
-  try {
-    const net = networkOf(network);
-    const { script, address } =
-      type === 'p2tr' ? p2tr(publicKey.slice(1), undefined, net) : p2wpkh(publicKey, net);
-    if (address === undefined) throw new Error('no address');
-    return { script, address };
-  } catch (cause) {
-    throw new CustodyError('request_invalid', 'Not a secp256k1 public key', { cause });
-  }
+  const net = networkOf(network);
+  const { script, address } =
+    type === 'p2tr' ? p2tr(publicKey.slice(1), undefined, net) : p2wpkh(publicKey, net);
+  if (address === undefined) throw new Error('a witness script has an address');
+  return { script, address };
 }
 
 export const bitcoinAddress = (network: BitcoinNetwork, type: 'p2wpkh' | 'p2tr', publicKey: Bytes): string =>

@@ -3,6 +3,8 @@
  * address of a derived public key.
  * @module
  */
+import { ed25519 } from '@noble/curves/ed25519.js';
+import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { base58 } from '@scure/base';
 import type { Bytes } from '../bytes.ts';
 import { toHex } from '../bytes.ts';
@@ -30,6 +32,8 @@ export interface ChainInfo {
   readonly testnet: boolean;
   /** First component of the path under the account key; a P2TR wallet has branch 86 instead. */
   readonly branch: number;
+  /** EVM rollups that charge for data on Ethereum beside gas: no transaction bounds that part of its fee. */
+  readonly dataFee?: boolean;
   /** Bitcoin only: the prefix of its addresses. */
   readonly network?: BitcoinNetwork;
 }
@@ -87,16 +91,16 @@ const table = {
   ETH: evm('Ethereum', 1),
   'ETH-SEPOLIA': evm('Ethereum Sepolia', 11155111, 'ETH', 60, true),
   'ETH-LOCAL': evm('Ethereum (local)', 31337, 'ETH', 60, true),
-  BASE: evm('Base', 8453),
-  'BASE-SEPOLIA': evm('Base Sepolia', 84532, 'ETH', 60, true),
+  BASE: { ...evm('Base', 8453), dataFee: true },
+  'BASE-SEPOLIA': { ...evm('Base Sepolia', 84532, 'ETH', 60, true), dataFee: true },
   ARB: evm('Arbitrum One', 42161),
-  OP: evm('OP Mainnet', 10),
+  OP: { ...evm('OP Mainnet', 10), dataFee: true },
   POLYGON: evm('Polygon', 137, 'POL', 966),
   BNB: evm('BNB Smart Chain', 56, 'BNB', 714),
   AVAX: evm('Avalanche C-Chain', 43114, 'AVAX', 9005),
   GNOSIS: evm('Gnosis', 100, 'XDAI', 700),
   LINEA: evm('Linea', 59144),
-  SCROLL: evm('Scroll', 534352),
+  SCROLL: { ...evm('Scroll', 534352), dataFee: true },
   BTC: bitcoin('Bitcoin', '000000000019d6689c085ae165831e93', 'bc'),
   'BTC-TESTNET': bitcoin('Bitcoin Testnet', '000000000933ea01ad0ee984209779ba', 'tb'),
   'BTC-REGTEST': bitcoin('Bitcoin (regtest)', '0f9188f13cb7b2c71f2a335e3a4fc328', 'bcrt'),
@@ -148,6 +152,16 @@ export function walletPath(chain: Blockchain, addressType: AddressType | undefin
   return `m/${branch}/0/${index}`;
 }
 
+/** 33 bytes compressed, or 32 bytes of RFC 8032. */
+function isPoint(curve: Curve, publicKey: Bytes): boolean {
+  try {
+    const { Point } = curve === 'secp256k1' ? secp256k1 : ed25519;
+    return publicKey.length === (curve === 'secp256k1' ? 33 : 32) && Point.fromBytes(publicKey) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * @param publicKey the derived key: 33 bytes compressed (for P2TR the internal key, tweaked here as BIP-86
  * says) or 32 bytes ed25519.
@@ -156,8 +170,8 @@ export function walletPath(chain: Blockchain, addressType: AddressType | undefin
 export function addressOf(chain: Blockchain, addressType: AddressType | undefined, publicKey: Bytes): string {
   const info = chainInfo(chain);
   const type = typeFor(info, addressType);
-  if (publicKey.length !== (info.curve === 'secp256k1' ? 33 : 32))
-    throw new CustodyError('request_invalid', `Not a ${info.curve} public key`);
+  if (!isPoint(info.curve, publicKey))
+    throw new CustodyError('request_invalid', `Not a public key of the curve ${info.curve}`);
   switch (info.family) {
     case 'evm':
       return evmAddress(publicKey);

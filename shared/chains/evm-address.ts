@@ -6,7 +6,6 @@ import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import type { Bytes } from '../bytes.ts';
 import { toHex, utf8 } from '../bytes.ts';
-import { CustodyError } from '../errors.ts';
 
 /** EIP-55 form of 40 hex digits in any case. */
 export function checksummed(digits: string): `0x${string}` {
@@ -20,13 +19,6 @@ export function checksummed(digits: string): `0x${string}` {
   return `0x${out}`;
 }
 
-/** @throws {CustodyError} `request_invalid` unless 33 bytes that are a point. */
-export function evmAddress(publicKey: Bytes): `0x${string}` {
-  let point: Bytes;
-  try {
-    point = secp256k1.Point.fromBytes(publicKey).toBytes(false);
-  } catch (cause) {
-    throw new CustodyError('request_invalid', 'Not a secp256k1 public key', { cause });
-  }
-  return checksummed(toHex(keccak_256(point.slice(1)).slice(12)));
-}
+/** @param publicKey 33 bytes that are a point. */
+export const evmAddress = (publicKey: Bytes): `0x${string}` =>
+  checksummed(toHex(keccak_256(secp256k1.Point.fromBytes(publicKey).toBytes(false).slice(1)).slice(12)));

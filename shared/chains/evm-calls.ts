@@ -23,7 +23,7 @@ const abi: Abi = parseAbi([
   'function safeBatchTransferFrom(address from, address to, uint256[] ids, uint256[] amounts, bytes data)',
 ]);
 
-export const maxUint256 = 2n ** 256n - 1n;
+const maxUint256 = 2n ** 256n - 1n;
 export const amountText = (amount: bigint, unlimited = maxUint256): string =>
   amount >= unlimited ? 'unlimited' : amount.toString();
 

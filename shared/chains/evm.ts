@@ -126,7 +126,7 @@ function transactionEffects(chain: ChainInfo, wallet: WalletKey, transaction: Ev
     asset: nativeAsset(chain),
     amount: (gas * gasPriceMost).toString(),
     details: {
-      bound: 'most',
+      bound: chain.dataFee === true ? 'most, without the data fee of the rollup' : 'most',
       gas: gas.toString(),
       gasPriceMost: gasPriceMost.toString(),
       nonce: String(transaction.nonce),
@@ -155,7 +155,7 @@ function readTransaction(payload: SignPayload, wallet: WalletKey, chain: ChainIn
   const acts = effects.filter(({ type }) => type !== 'fee').map((effect) => describe(chain, effect));
   const shown = acts.length > 3 ? [...acts.slice(0, 3), `${acts.length - 3} more`] : acts;
   const fee = formatUnits(transaction.gas * transaction.gasPriceMost, chain.decimals);
-  const summary = `${shown.join('; ')} on ${chain.name}, for a fee of at most ${fee} ${chain.unit}`;
+  const summary = `${shown.join('; ')} on ${chain.name}, for a fee of at most ${fee} ${chain.unit}${chain.dataFee === true ? ' and the data fee of the rollup' : ''}`;
   return {
     intent: { kind, blockchain, summary, effects },
     toSign: ecdsa(wallet, transactionDigest(transaction)),

@@ -59,7 +59,7 @@ export interface WalletKey {
   readonly accountXpub?: { readonly Q: Bytes; readonly cc: Bytes } | undefined;
 }
 
-export type EffectType =
+type EffectType =
   | 'transfer'
   | 'approve'
   | 'permit'

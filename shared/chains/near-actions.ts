@@ -15,7 +15,7 @@ export const accountId = /^(?=.{2,64}$)(?:[a-z\d]+[-_])*[a-z\d]+(?:\.(?:[a-z\d]+
 const keyText = (key: NearPublicKey): string => `${key.__kind}:${base58.encode(Uint8Array.from(key.key))}`;
 
 /** Who signs, and whose account the actions are done to. */
-export interface Parties {
+interface Parties {
   readonly chain: ChainInfo;
   readonly from: string;
   readonly to: string;

@@ -30,7 +30,7 @@ const noApplication = offchainMessageApplicationDomain('111111111111111111111111
 const preambleBytes = 85;
 const packetBytes = 1232;
 
-export interface OffchainMessage {
+interface OffchainMessage {
   /** What is signed: the whole serialised message. */
   readonly bytes: Bytes;
   /** Escaped. */

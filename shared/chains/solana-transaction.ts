@@ -14,7 +14,7 @@ import type { Instruction } from './solana-instructions.ts';
 /** A packet of the network; a larger transaction is never forwarded. */
 const maxBytes = 1232;
 
-export interface SolanaMessage {
+interface SolanaMessage {
   readonly version: 'legacy' | 0;
   /** Addresses of those who must sign, the fee payer first. */
   readonly signers: readonly string[];
@@ -23,7 +23,7 @@ export interface SolanaMessage {
   readonly lifetime: string;
 }
 
-export interface SolanaTransaction extends SolanaMessage {
+interface SolanaTransaction extends SolanaMessage {
   readonly message: Bytes;
   /** 64 bytes each, in the order of `signers`; zero where not signed yet. */
   readonly signatures: readonly Bytes[];
@@ -32,7 +32,7 @@ export interface SolanaTransaction extends SolanaMessage {
 export const isZero = (b: Bytes): boolean => b.every((x) => x === 0);
 
 /** @throws {CustodyError} `payload_undecodable`, `payload_refused` (a version that is not supported) */
-export function parseMessage(bytes: Bytes): SolanaMessage {
+function parseMessage(bytes: Bytes): SolanaMessage {
   const first = bytes[0] ?? 0;
   if (first >= 0x80 && first !== 0x80)
     throw refused('Only legacy and version 0 transactions are signed on Solana');

@@ -18,7 +18,7 @@ export interface Prevout {
   readonly amount: bigint;
 }
 
-export interface BitcoinVerdict {
+interface BitcoinVerdict {
   readonly bitcore: boolean;
   readonly libsecp256k1: boolean;
 }

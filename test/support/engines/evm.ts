@@ -13,7 +13,7 @@ import { createVM, runTx } from '@ethereumjs/vm';
 
 type Hex = `0x${string}`;
 
-export interface EvmVerdict {
+interface EvmVerdict {
   readonly accepted: boolean;
   /** Why not, in the engine's words. */
   readonly reason: string;

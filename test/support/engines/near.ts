@@ -15,7 +15,7 @@ export function opensslVerifies(signature: Bytes, message: Bytes, publicKey: Byt
   return verify(null, message, createPublicKey({ key: spki, format: 'der', type: 'spki' }), signature);
 }
 
-export interface NearVerdict {
+interface NearVerdict {
   readonly accepted: boolean;
   readonly signerId: string;
   readonly receiverId: string;

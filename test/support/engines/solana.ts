@@ -20,7 +20,7 @@ import {
 } from '@solana/kit';
 import { FailedTransactionMetadata, LiteSVM } from 'litesvm';
 
-export interface SolanaEngine {
+interface SolanaEngine {
   /** @param wire base64 of the signed wire transaction. */
   send(wire: string): { readonly accepted: boolean; readonly reason: string };
   fund(to: string, amount: bigint): void;
