@@ -1,0 +1,65 @@
+import type { Payload } from '../../client/signatures.ts';
+import { type SignKind, signKinds } from '../../shared/chains/intent.ts';
+import {
+  type Command,
+  type Context,
+  idempotencyOption,
+  type Option,
+  required,
+  UsageError,
+} from '../command.ts';
+import { formats, payloadOf } from '../payload.ts';
+import { signatureText } from '../text.ts';
+
+/** Of every command that takes a payload. */
+export const payloadOptions: Readonly<Record<string, Option>> = {
+  wallet: { value: 'ID', help: 'Whose key signs', required: true },
+  kind: { value: 'KIND', help: signKinds.join(', '), required: true },
+  message: { value: 'TEXT', help: 'The message, instead of --file' },
+  file: { value: 'F', help: 'What to sign, in the format of its kind' },
+  recipient: { value: 'NAME', help: 'Whom a message on NEAR is for (NEP-413)' },
+  ...idempotencyOption,
+};
+
+/** The payload that the options name; the wallet's blockchain says how to read the file. */
+export async function readPayload(context: Context): Promise<{ wallet: string; payload: Payload }> {
+  const { io, values } = context;
+  const wallet = required(context, 'wallet');
+  const kind = required(context, 'kind') as SignKind;
+  if (!signKinds.includes(kind))
+    throw new UsageError(`no such kind: ${kind}; one of ${signKinds.join(', ')}`);
+  const { message, recipient } = values;
+  const path = values['file'];
+  if ((message === undefined) === (path === undefined))
+    throw new UsageError('give either --message TEXT or --file F');
+  let file: Uint8Array | undefined;
+  if (path !== undefined)
+    file = await (path === '-' ? io.readStdin() : io.readFile(path)).catch((cause: unknown) => {
+      throw new UsageError(`${path} cannot be read`, { cause });
+    });
+  const planbok = await context.planbok();
+  const { blockchain } = await planbok.wallets.proven(wallet);
+  return { wallet, payload: payloadOf(kind, blockchain, { message, file, recipient }) };
+}
+
+export const sign: Command = {
+  name: 'sign',
+  summary: 'Sign: decoded here and by both nodes, verified here before it is printed',
+  options: {
+    ...payloadOptions,
+    'skip-preview': { help: 'Save a round trip: the nodes compare all the same' },
+  },
+  details: `${formats}
+Nothing is sent to a blockchain: "signedTransaction" is ready for you to send.`,
+  async run(context) {
+    const request = await readPayload(context);
+    const idempotencyKey = context.values['idempotency-key'];
+    const planbok = await context.planbok();
+    const made = await planbok.signatures.create({
+      ...request,
+      preview: context.values['skip-preview'] === undefined,
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    });
+    return { json: made, text: signatureText(made) };
+  },
+};

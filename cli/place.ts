@@ -1,0 +1,93 @@
+/**
+ * Where the API is and who asks: `run.json`, which a running `npm start` keeps, and `owner.json`.
+ * @module
+ */
+import { PlanbokError } from '../client/errors.ts';
+import { type Owner, readOwner } from '../client/owner.ts';
+import type { Io } from './io.ts';
+
+export interface Running {
+  /** Base URL. */
+  readonly api: string;
+  /** Absent if the API was named on the command line. */
+  readonly orgId?: string | undefined;
+  readonly pid?: number | undefined;
+}
+
+export interface Place extends Running {
+  readonly owner: Owner;
+}
+
+export interface Where {
+  readonly data: string;
+  readonly api?: string | undefined;
+}
+
+const start = 'Start it with `npm start`, or name another folder with --data or PLANBOK_DATA.';
+
+export const fileIn = ({ data }: Where, name: string): string => `${data.replace(/\/+$/, '')}/${name}`;
+
+async function textOf(io: Io, path: string): Promise<string | undefined> {
+  try {
+    return new TextDecoder().decode(await io.readFile(path));
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ENOENT') return undefined;
+    throw new PlanbokError('network_error', `${path} cannot be read`, { cause: error });
+  }
+}
+
+/** @throws {PlanbokError} `network_error` if nothing runs here */
+export async function readRunning(io: Io, where: Where): Promise<Running> {
+  if (where.api !== undefined) return { api: where.api };
+  const path = fileIn(where, 'run.json');
+  const text = await textOf(io, path);
+  if (text === undefined)
+    throw new PlanbokError('network_error', `Nothing runs here: there is no ${path}. ${start}`);
+  let run: Partial<Record<'api' | 'orgId' | 'pid', unknown>> | null;
+  try {
+    run = JSON.parse(text) as typeof run;
+  } catch {
+    run = null;
+  }
+  const { api, orgId, pid } = run ?? {};
+  if (typeof api !== 'string') throw new PlanbokError('network_error', `${path} names no API. ${start}`);
+  return {
+    api,
+    ...(typeof orgId === 'string' && { orgId }),
+    ...(typeof pid === 'number' && { pid }),
+  };
+}
+
+/** @throws {PlanbokError} `credential_unknown` without a usable `owner.json` */
+export async function readPlace(io: Io, where: Where): Promise<Place> {
+  const running = await readRunning(io, where);
+  const path = fileIn(where, 'owner.json');
+  const text = await textOf(io, path);
+  if (text === undefined)
+    throw new PlanbokError('credential_unknown', `There is no ${path}: no credential to sign with. ${start}`);
+  let owner: Owner;
+  try {
+    owner = readOwner(text);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : 'unreadable';
+    throw new PlanbokError('credential_unknown', `${path}: ${why}`, { cause });
+  }
+  if (running.orgId !== undefined && running.orgId !== owner.organization)
+    throw new PlanbokError(
+      'credential_unknown',
+      `${path} is of ${owner.organization}, but what runs here is of ${running.orgId}`,
+    );
+  return { ...running, owner };
+}
+
+/** A broken line, said with what is known of the process that should answer. */
+export async function explainSilence(io: Io, where: Where, error: PlanbokError): Promise<PlanbokError> {
+  if (error.code !== 'network_error' || error.cause === undefined) return error;
+  const running = await readRunning(io, where).catch(() => undefined);
+  const pid = running?.pid;
+  if (pid === undefined) return error;
+  const why = io.alive(pid)
+    ? `Its process ${pid} runs: is it still starting?`
+    : `Its process ${pid} is gone. ${start}`;
+  return new PlanbokError(error.code, `${error.message}. ${why}`, { ...error, cause: error.cause });
+}
