@@ -28,7 +28,8 @@ export class NodeStack extends Stack {
 }
 
 /** Names of functions and roles. */
-export const nameOf = ({ env }: DeploymentConfig, program: ProgramName): string => `planbok-${env}-${program}`;
+export const nameOf = ({ env }: DeploymentConfig, program: ProgramName): string =>
+  `planbok-${env}-${program}`;
 
 export const tablePrefixOf = ({ env }: DeploymentConfig, node: 'node1' | 'node2'): string =>
   `planbok-${env}-${node}-`;

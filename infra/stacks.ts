@@ -4,7 +4,7 @@
  */
 import { type App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { acknowledge } from './acknowledged.ts';
+import { acknowledge, acknowledged } from './acknowledged.ts';
 import type { DeploymentConfig } from './config.ts';
 import { Node1Stack } from './node1-stack.ts';
 import { Node2Stack } from './node2-stack.ts';
@@ -20,7 +20,8 @@ export function addStacks(app: App, config: DeploymentConfig): Stacks {
     node1: new Node1Stack(app, `Planbok-${config.env}-Node1`, config),
     node2: new Node2Stack(app, `Planbok-${config.env}-Node2`, config),
   };
-  for (const stack of Object.values(stacks)) acknowledge(stack);
+  acknowledge(stacks.node1, acknowledged.node1);
+  acknowledge(stacks.node2, acknowledged.node2);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app, { verbose: true }));
   return stacks;
 }

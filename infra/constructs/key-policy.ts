@@ -3,7 +3,7 @@
  * statement for the account's root would let every administrator of IAM grant himself the key.
  * @module
  */
-import { DefaultStackSynthesizer, Stack } from 'aws-cdk-lib';
+import { DefaultStackSynthesizer, type Stack } from 'aws-cdk-lib';
 import { AnyPrincipal, ArnPrincipal, Effect, type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 
 /** The role that CloudFormation works with: it must keep PutKeyPolicy, or KMS refuses to make the key. */

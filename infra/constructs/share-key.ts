@@ -46,7 +46,13 @@ export class ShareKey extends Construct {
         'ForAllValues:StringEquals': { 'kms:EncryptionContextKeys': contextKeys },
       },
     });
-    const crypto = ['kms:Decrypt', 'kms:Encrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:CreateGrant'];
+    const crypto = [
+      'kms:Decrypt',
+      'kms:Encrypt',
+      'kms:ReEncrypt*',
+      'kms:GenerateDataKey*',
+      'kms:CreateGrant',
+    ];
     const key = new Key(this, 'Key', {
       description: `Planbok ${node}: wraps the data keys of shares`,
       enableKeyRotation: true,
