@@ -88,7 +88,8 @@ export function resourcesOver(table: Table, clock: Clock): Resources {
         ...(encode(record) as Item),
         kind,
         list: `${record['organization']}/${kind}`,
-        parent: `${parent}/${kind}`,
+        // With the organization: a list under somebody else's parent is an empty one.
+        parent: `${record['organization']}/${parent}/${kind}`,
         // Sorts by time of creation; the id keeps two of one millisecond apart.
         listOrder: `${String(clock()).padStart(15, '0')}/${id}`,
       },
@@ -118,7 +119,10 @@ export function resourcesOver(table: Table, clock: Clock): Resources {
     addWallet: (wallet) => add('wallet', { ...wallet }, wallet.walletSet),
     addSignature: (signature) => add('signature', { ...signature }, signature.wallet),
     async list(kind, organization, parent, page) {
-      const by = parent === undefined ? { list: `${organization}/${kind}` } : { parent: `${parent}/${kind}` };
+      const by =
+        parent === undefined
+          ? { list: `${organization}/${kind}` }
+          : { parent: `${organization}/${parent}/${kind}` };
       const { items, cursor }: Page = await table.list(by, page);
       const decoded = items.map(decode) as unknown as Listed[typeof kind][];
       const mine = decoded.filter((item) => item.organization === organization);
