@@ -5,7 +5,7 @@
  */
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { type Bytes, concat, equalBytes, fromBase64url, utf8 } from '#shared/bytes.ts';
+import { type Bytes, concat, equalBytes, fromBase64url, toBase64url, utf8 } from '#shared/bytes.ts';
 import {
   type Delegation,
   type DelegationBody,
@@ -105,18 +105,22 @@ export function openEnvelope(
   }
 }
 
-/** The delegation whose P-256 signature was verified last: a peer's is the same for most of an hour. */
-let verified: (Delegation & { readonly identity: Bytes }) | undefined;
+/**
+ * By identity key, the delegation whose P-256 signature was verified last: a peer's is the same for most of
+ * an hour.
+ */
+const verified = new Map<string, Delegation>();
 
 function openPeerDelegation(delegation: Delegation, identity: Bytes, nowMs: number): DelegationBody {
-  const known =
-    verified !== undefined &&
-    equalBytes(verified.identity, identity) &&
-    equalBytes(verified.signed, delegation.signed) &&
-    equalBytes(verified.signature, delegation.signature);
-  if (!known) {
+  const peer = toBase64url(identity);
+  const known = verified.get(peer);
+  const same =
+    known !== undefined &&
+    equalBytes(known.signed, delegation.signed) &&
+    equalBytes(known.signature, delegation.signature);
+  if (!same) {
     if (!verifyDelegation(delegation, identity)) throw new Dropped('not delegated by the pinned identity');
-    verified = { ...delegation, identity };
+    verified.set(peer, delegation);
   }
   return delegationAt(delegation, nowMs);
 }

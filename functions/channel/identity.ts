@@ -17,6 +17,9 @@ import {
 import { canonicalBytes } from '#shared/intent/canonical.ts';
 import type { Clock, KeyService, Random } from '../ports.ts';
 
+/** A delegation begins this much before it is made: a peer whose clock is behind can use it at once. */
+const aheadMs = 60_000;
+
 /** A delegated key in use. */
 export interface Voice {
   readonly delegation: Delegation;
@@ -26,7 +29,10 @@ export interface Voice {
 
 export interface NodeIdentity {
   readonly node: NodeName;
-  /** The current delegated key; a new one is made when two thirds of the hour are over. */
+  /**
+   * The current delegated key; a new one is made when two thirds of the hour are over, or when the clock was
+   * put back to before the hour began.
+   */
   voice(): Promise<Voice>;
 }
 
@@ -37,14 +43,18 @@ export interface IdentityPorts {
 }
 
 export function nodeIdentity(node: NodeName, ports: IdentityPorts, bundle = ''): NodeIdentity {
-  let current: { readonly voice: Promise<Voice>; readonly renewMs: number } | undefined;
+  let current: { readonly voice: Promise<Voice>; readonly fromMs: number } | undefined;
   return {
     node,
     voice() {
       const now = ports.clock();
-      if (current === undefined || now >= current.renewMs) {
+      if (
+        current === undefined ||
+        now < current.fromMs ||
+        now >= current.fromMs + (maxDelegationMs * 2) / 3
+      ) {
         const voice = newVoice(node, ports, bundle, now);
-        const mine = { voice, renewMs: now + (maxDelegationMs * 2) / 3 };
+        const mine = { voice, fromMs: now - aheadMs };
         current = mine;
         // A failed KMS call is not remembered: the next request asks again.
         voice.catch(() => {
@@ -62,9 +72,8 @@ async function newVoice(node: NodeName, ports: IdentityPorts, bundle: string, no
     type: 'planbok/delegation/v1',
     node,
     publicKey: toBase64url(publicKey),
-    // A peer whose clock is a little behind must be able to use it at once.
-    notBefore: String(now - 60_000),
-    notAfter: String(now - 60_000 + maxDelegationMs),
+    notBefore: String(now - aheadMs),
+    notAfter: String(now - aheadMs + maxDelegationMs),
     bundle,
     nonce: toBase64url(ports.random(16)),
   };
