@@ -382,10 +382,11 @@ describe('typed data', () => {
     const items = Array.from({ length: 2000 }, () => ({ d: [] }));
     const wide = typed('A', { ...T, D, E: ['d D[]'], A: ['x E[]'] }, { x: items });
     const many = typed('A', { E: ['d bool[]'], A: ['x E[]'] }, { x: items });
-    const start = performance.now();
+    const start = process.cpuUsage();
     for (const payload of [wide, many])
       expect(codeOf(() => decodePayload(payload, wallet))).toBe('payload_undecodable');
-    expect(performance.now() - start).toBeLessThan(2000);
+    // Microseconds of this process, whatever else the machine does.
+    expect(process.cpuUsage(start).user).toBeLessThan(2_000_000);
   });
 
   test('the chain of the domain', () => {

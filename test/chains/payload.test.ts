@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { base64 } from '@scure/base';
 import * as esbuild from 'esbuild';
 import fc from 'fast-check';
@@ -8,6 +8,7 @@ import { type Decoded, decodePayload, type SignPayload } from '#shared/chains/pa
 import { CustodyError } from '#shared/errors.ts';
 import { type Sample, samples } from '../support/engines/payloads.ts';
 
+jest.setTimeout(60_000);
 const total = process.env['SLOW'] === '1' ? 200_000 : 10_000;
 const runs = Math.ceil(total / samples.length);
 const allowed = { allowRawDigest: true };

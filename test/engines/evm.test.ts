@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import {
   encodeFunctionData,
   fromRlp,
@@ -21,6 +21,7 @@ const token = '0x1000000000000000000000000000000000000001';
 const eth = 10n ** 18n;
 const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
 
+jest.setTimeout(60_000);
 let engine: EvmEngine;
 beforeAll(async () => {
   engine = await startEvm();
