@@ -45,6 +45,8 @@ export async function createWallets(lead: Lead, request: ActorRequest): Promise<
       return all.length === ids.length ? answer(all) : undefined;
     },
     async () => {
+      // Keys that have not signed once are not listed, and show nobody an address.
+      await lead.node.resources.walletSet(actor.organization, authorised.operation.walletSet);
       const ask = create(WalletsRequestSchema, { request: create(ActorRequestSchema, request) });
       const reply = await lead.peer.call('Wallets', session, 1, toBinary(WalletsRequestSchema, ask));
       const { wallets } = fromBinary(WalletsResponseSchema, reply);
