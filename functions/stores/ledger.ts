@@ -3,7 +3,7 @@
  * failed check, or by an administrator; never by a signature that goes well.
  * @module
  */
-import type { Bytes } from '#shared/bytes.ts';
+import { type Bytes, equalBytes } from '#shared/bytes.ts';
 import type { AbortCode } from '#shared/errors.ts';
 import type { KeyType } from '#shared/mpc/context.ts';
 import type { Clock, Item, Log, Table, When } from '../ports.ts';
@@ -58,7 +58,10 @@ export interface Ledger {
   read(key: string, epoch: number): Promise<KeyEntry | undefined>;
   /** Begins, or replaces, an unfinished DKG. False if the key is already made. */
   begin(key: string, epoch: number, attempt: Bytes, account?: AccountKeys): Promise<boolean>;
-  /** The commit point of a DKG. False if this attempt was replaced or discarded meanwhile. */
+  /**
+   * The commit point of a DKG. False if this attempt was replaced or discarded meanwhile; true also if an
+   * earlier try, whose answer was lost, had committed it.
+   */
   activate(key: string, epoch: number, attempt: Bytes, account: AccountKeys): Promise<boolean>;
   /** Ends an unfinished attempt for good: `activate` of it fails from now on. */
   discard(key: string, epoch: number, attempt: Bytes): Promise<void>;
@@ -77,7 +80,7 @@ const lockOf: Partial<Record<AbortCode, KeyState>> = {
   E_GAMMA: 'LOCKED_CHK',
 };
 const strikes: readonly AbortCode[] = ['E_COM', 'E_PK', 'E_SIG', 'E_POK'];
-/** Three strikes within a day lock the key. */
+/** Three strikes, each within a day of the one before, lock the key. */
 const strikeLimit = 3;
 const strikeWindowMs = 24 * 3_600_000;
 /** How often a lock write is tried before its failure is the caller's. */
@@ -94,7 +97,10 @@ export function ledgerOver(table: Table, clock: Clock, log: Log): Ledger {
         log.alarm('key locked', { key, epoch, abort });
         return;
       } catch (error) {
-        if (attempt === lockAttempts) throw error;
+        if (attempt === lockAttempts) {
+          log.alarm('key not locked: the ledger does not answer', { key, epoch, abort });
+          throw error;
+        }
         await new Promise((resolve) => setTimeout(resolve, 25 * attempt));
       }
     }
@@ -111,7 +117,11 @@ export function ledgerOver(table: Table, clock: Clock, log: Log): Ledger {
       ]),
     async activate(key, epoch, attempt, account) {
       const set = { state: 'ACTIVE', ...attributesOf(account) };
-      return (await table.update(keyOf(key, epoch), { set }, pendingUnder(attempt))) !== null;
+      if ((await table.update(keyOf(key, epoch), { set }, pendingUnder(attempt))) !== null) return true;
+      const item = await table.get(keyOf(key, epoch));
+      return (
+        item !== undefined && item['state'] !== 'PENDING' && equalBytes(item['attempt'] as Bytes, attempt)
+      );
     },
     async discard(key, epoch, attempt) {
       await table.delete(keyOf(key, epoch), pendingUnder(attempt));
@@ -151,15 +161,16 @@ function entryOf(item: Item): KeyEntry {
   return { ...entry, account };
 }
 
-/** Counts a strike; the count starts anew when the last window is over. */
+/** Counts a strike; the count starts anew when the last one is a day old. */
 async function strike(table: Table, key: Item, nowMs: number): Promise<number> {
-  const counted = await table.update(key, { add: { strikes: 1 } }, [
-    [['strikesFromMs', '>', nowMs - strikeWindowMs]],
+  const recent = await table.update(key, { add: { strikes: 1 }, set: { struckMs: nowMs } }, [
+    [['struckMs', '>', nowMs - strikeWindowMs]],
   ]);
-  if (counted !== null) return Number(counted.after['strikes']);
-  await table.update(key, { set: { strikes: 1, strikesFromMs: nowMs } }, [
-    [['strikesFromMs', 'absent']],
-    [['strikesFromMs', '<=', nowMs - strikeWindowMs]],
+  if (recent !== null) return Number(recent.after['strikes']);
+  const first = await table.update(key, { set: { strikes: 1, struckMs: nowMs } }, [
+    [['struckMs', 'absent']],
+    [['struckMs', '<=', nowMs - strikeWindowMs]],
   ]);
-  return 1;
+  // Another strike came between the two: then there is a recent one.
+  return first === null ? strike(table, key, nowMs) : 1;
 }
