@@ -43,7 +43,7 @@ export async function dkg1(node: Node, { session, body }: PeerRequest): Promise<
   try {
     const { sealed, wrapped } = await node.vault.seal(purposeOf(key), headerOf(ctx.digest, session), state);
     const facts = { key, epoch: firstEpoch, operation: JSON.stringify(operation), ctx: ctx.digest, wrapped };
-    if (!(await node.sessions.open(session, facts, sealed)))
+    if (!(await node.sessions.open(session, 'dkg', facts, sealed)))
       throw new CustodyError('authorisation_replayed', 'this authorisation was used before');
   } finally {
     state.fill(0);
@@ -55,7 +55,7 @@ export async function dkg1(node: Node, { session, body }: PeerRequest): Promise<
 
 export async function dkg2(node: Node, { session, body }: PeerRequest): Promise<Bytes> {
   const { d3 } = fromBinary(Dkg2RequestSchema, body);
-  const taken = await node.sessions.take(session, firstEpoch);
+  const taken = await node.sessions.take(session, 'dkg', firstEpoch);
   if (taken === null) throw new CustodyError('session_not_found', 'no such session is open');
   const { facts, sealed } = taken;
   const [key, ctx] = [facts['key'] as string, facts['ctx'] as Bytes];
@@ -64,11 +64,14 @@ export async function dkg2(node: Node, { session, body }: PeerRequest): Promise<
   const state = await node.vault.open(purposeOf(key), headerOf(ctx, session), { sealed, wrapped });
   const [{ shares }, d4] = finish(state as P2State, d3, node);
   try {
-    await storeShares(node, { key, epoch: firstEpoch, attempt: session, ctx }, shares);
+    const name = { key, epoch: firstEpoch, attempt: session, ctx };
+    await storeShares(node, name, shares);
     const created = new Date(node.clock()).toISOString();
     const account = accountOf(operation, shares, { ctx, created, confirmation: d4 });
-    if (!(await node.ledger.activate(key, firstEpoch, session, account)))
+    if (!(await node.ledger.activate(key, firstEpoch, session, account))) {
+      await node.shares.remove(name);
       throw new CustodyError('protocol_abort', 'this attempt was replaced');
+    }
   } finally {
     wipeShares(shares);
   }

@@ -78,7 +78,7 @@ export async function sign1(node: Node, { session, body, receivedMs }: PeerReque
         S1,
         ssid,
       };
-      if (!(await node.sessions.open(session, facts, sealed))) throw new Refused('seen before');
+      if (!(await node.sessions.open(session, 'ecdsa', facts, sealed))) throw new Refused('seen before');
       return toBinary(Sign1ResponseSchema, create(Sign1ResponseSchema, { s2 }));
     } finally {
       wipeShares(shares);
@@ -89,34 +89,44 @@ export async function sign1(node: Node, { session, body, receivedMs }: PeerReque
 export async function sign2(node: Node, { session, body, receivedMs }: PeerRequest): Promise<Bytes> {
   const { s3 } = fromBinary(Sign2RequestSchema, body);
   return generically(node, receivedMs, async () => {
-    // The claim comes before anything of S3 is looked at: two answers from one state would give x2 away.
-    const taken = await node.sessions.take(session, firstEpoch);
-    if (taken === null) throw new Refused('not open');
-    const { facts, sealed } = taken;
-    const [keyId, epoch] = [facts['key'] as string, facts['epoch'] as number];
-    const key = await node.ledger.read(keyId, epoch);
-    if (key?.state !== 'ACTIVE' || key.account === undefined) throw new Refused('not active');
-    const shares = await openShares(node, key as ActiveKey);
     try {
-      const request = ecdsaRequest(key.account, {
-        path: facts['path'] as string,
-        algorithm: 'ecdsa',
-        bytes: facts['digest'] as Bytes,
-        reqHash: facts['reqHash'] as Bytes,
-      });
-      const stored = { S1: facts['S1'] as Bytes, ssid: facts['ssid'] as Bytes, sealed };
-      const share = shareFor(shares, 'secp256k1');
-      const s4 = ecdsa.p2Finish(share, request, session, stored, s3, node.random);
-      // Read after the checks: when another session has locked the key meanwhile, this answer stays here.
-      if (!(await isActive(node, key))) throw new Refused('not active');
-      return toBinary(Sign2ResponseSchema, create(Sign2ResponseSchema, { s4 }));
+      return await answerThird(node, session, s3);
     } catch (error) {
-      if (error instanceof Abort) await node.ledger.punish(keyId, epoch, error.abort);
-      throw error;
-    } finally {
-      wipeShares(shares);
+      if (error instanceof Abort) throw error;
+      // Also a store that failed: when it did would say whether the checks had passed.
+      throw new Refused(error instanceof Error ? error.message : 'failed', { cause: error });
     }
   });
+}
+
+async function answerThird(node: Node, session: Bytes, s3: Bytes): Promise<Bytes> {
+  // The claim comes before anything of S3 is looked at: two answers from one state would give x2 away.
+  const taken = await node.sessions.take(session, 'ecdsa', firstEpoch);
+  if (taken === null) throw new Refused('not open');
+  const { facts, sealed } = taken;
+  const [keyId, epoch] = [facts['key'] as string, facts['epoch'] as number];
+  const key = await node.ledger.read(keyId, epoch);
+  if (key?.state !== 'ACTIVE' || key.account === undefined) throw new Refused('not active');
+  const shares = await openShares(node, key as ActiveKey);
+  try {
+    const request = ecdsaRequest(key.account, {
+      path: facts['path'] as string,
+      algorithm: 'ecdsa',
+      bytes: facts['digest'] as Bytes,
+      reqHash: facts['reqHash'] as Bytes,
+    });
+    const stored = { S1: facts['S1'] as Bytes, ssid: facts['ssid'] as Bytes, sealed };
+    const share = shareFor(shares, 'secp256k1');
+    const s4 = ecdsa.p2Finish(share, request, session, stored, s3, node.random);
+    // Read after the checks: when another session has locked the key meanwhile, this answer stays here.
+    if (!(await isActive(node, key))) throw new Refused('not active');
+    return toBinary(Sign2ResponseSchema, create(Sign2ResponseSchema, { s4 }));
+  } catch (error) {
+    if (error instanceof Abort) await node.ledger.punish(keyId, epoch, error.abort);
+    throw error;
+  } finally {
+    wipeShares(shares);
+  }
 }
 
 export async function signSchnorr(node: Node, { session, body, receivedMs }: PeerRequest): Promise<Bytes> {

@@ -12,17 +12,24 @@ export const sessionLifeMs = 30_000;
 /** How long the replay record stays, seconds: far longer than any authorisation lives. */
 const keptSeconds = 7 * 24 * 3600;
 
+/** Whose state a session keeps: one protocol never goes on from the state of the other. */
+export type Protocol = 'dkg' | 'ecdsa';
+
 export interface Sessions {
   /** Claims the id for ever. False if it was seen before: this session is dead. */
   begin(id: Bytes, facts: Item): Promise<boolean>;
-  /** As `begin`, and leaves a state to be taken once within {@link sessionLifeMs}. */
-  open(id: Bytes, facts: Item, sealed: Bytes): Promise<boolean>;
+  /** As `begin`, and leaves a state of this protocol to be taken once within {@link sessionLifeMs}. */
+  open(id: Bytes, protocol: Protocol, facts: Item, sealed: Bytes): Promise<boolean>;
   /**
    * Atomically takes the sealed state out of the item: of any number of concurrent callers at most one gets
-   * it. Null if it was taken, is expired, is of another epoch, or never was. An error means:
+   * it. Null if it was taken, is expired, is of another protocol or epoch, or never was. An error means:
    * dead.
    */
-  take(id: Bytes, epoch: number): Promise<{ readonly facts: Item; readonly sealed: Bytes } | null>;
+  take(
+    id: Bytes,
+    protocol: Protocol,
+    epoch: number,
+  ): Promise<{ readonly facts: Item; readonly sealed: Bytes } | null>;
 }
 
 export function sessionsOver(table: Table, clock: Clock): Sessions {
@@ -32,14 +39,16 @@ export function sessionsOver(table: Table, clock: Clock): Sessions {
     ]);
   return {
     begin: (id, facts) => put(id, { ...facts, st: 'BEGUN' }),
-    open: (id, facts, sealed) => put(id, { ...facts, st: 'OPEN', sealed, exp: clock() + sessionLifeMs }),
-    async take(id, epoch) {
+    open: (id, protocol, facts, sealed) =>
+      put(id, { ...facts, protocol, st: 'OPEN', sealed, exp: clock() + sessionLifeMs }),
+    async take(id, protocol, epoch) {
       const taken = await table.update(
         { reqId: toBase64url(id) },
         { set: { st: 'CLAIMED' }, remove: ['sealed'] },
         [
           [
             ['st', '=', 'OPEN'],
+            ['protocol', '=', protocol],
             ['epoch', '=', epoch],
             ['exp', '>', clock()],
           ],
