@@ -21,6 +21,9 @@ export interface PeerRequest {
 /** A method: body of the request in, body of the answer out. */
 export type Method = (request: PeerRequest) => Promise<Bytes>;
 
+/** Methods that take the third message of a session; all others take the first. */
+const thirdMessages: ReadonlySet<string> = new Set(['Dkg2', 'Sign2']);
+
 export interface ServerPorts {
   readonly identity: NodeIdentity;
   readonly clock: Clock;
@@ -49,9 +52,9 @@ export async function answer(
     receivedMs,
   );
   if (!equalBytes(content.tlsKeyHash, tlsKeyHash)) throw new Dropped('another TLS key');
-  if (content.step % 2 !== 1) throw new Dropped('requests have odd steps');
-  const run = methods[method];
+  const run = Object.hasOwn(methods, method) ? methods[method] : undefined;
   if (run === undefined) throw new Dropped('no such method');
+  if (content.step !== (thirdMessages.has(method) ? 3 : 1)) throw new Dropped('another step');
   const { session, step, body } = content;
   const head = { from: 'node2', to: 'node1', method, session, step: step + 1 } as const;
   const reply = async (what: EnvelopeContent): Promise<Envelope> =>
