@@ -2,10 +2,11 @@
  * What is to be signed, from text on the command line or from a file.
  * @module
  */
+import { sha256 } from '@noble/hashes/sha2.js';
 import { base64 } from '@scure/base';
 import { parseUnits, type SerializeTransactionFn, serializeTransaction } from 'viem/utils';
 import type { Payload } from '../client/signatures.ts';
-import { fromHex, toHex } from '../shared/bytes.ts';
+import { fromHex, toHex, utf8 } from '../shared/bytes.ts';
 import { type Blockchain, chainInfo } from '../shared/chains/chains.ts';
 import type { Nep413, SignKind } from '../shared/chains/intent.ts';
 import { type Json, parseJson } from '../shared/wire/json.ts';
@@ -16,6 +17,7 @@ export interface Source {
   readonly file?: Uint8Array | undefined;
   /** NEAR messages (NEP-413): whom it is for; a nonce is made. */
   readonly recipient?: string | undefined;
+  readonly idempotencyKey?: string | undefined;
 }
 
 /** The formats, as the help shows them. */
@@ -65,7 +67,7 @@ export function payloadOf(kind: SignKind, blockchain: Blockchain, source: Source
   const bytes = file ?? new Uint8Array();
   switch (kind) {
     case 'message': {
-      if (family === 'near') return { kind, nep413: nep413Of(message, bytes, recipient) };
+      if (family === 'near') return { kind, nep413: nep413Of(source, bytes) };
       if (recipient !== undefined) throw new UsageError('--recipient is for messages on NEAR');
       const text = message ?? textOf(bytes);
       return text === undefined ? { kind, messageHex: `0x${toHex(bytes)}` } : { kind, message: text };
@@ -89,10 +91,15 @@ export function payloadOf(kind: SignKind, blockchain: Blockchain, source: Source
   }
 }
 
-function nep413Of(message: string | undefined, file: Uint8Array, recipient: string | undefined): Nep413 {
+function nep413Of({ message, recipient, idempotencyKey }: Source, file: Uint8Array): Nep413 {
   if (message === undefined) return json(file) as unknown as Nep413;
   if (recipient === undefined) throw new UsageError('a message on NEAR needs --recipient');
-  return { message, recipient, nonce: base64.encode(crypto.getRandomValues(new Uint8Array(32))) };
+  // The nonce is part of what is signed: a repeated call must come to the same one.
+  const nonce =
+    idempotencyKey === undefined
+      ? crypto.getRandomValues(new Uint8Array(32))
+      : sha256(utf8(`planbok/nep413-nonce/v1:${idempotencyKey}`));
+  return { message, recipient, nonce: base64.encode(nonce) };
 }
 
 const quantities = ['value', 'gas', 'gasPrice', 'maxFeePerGas', 'maxPriorityFeePerGas'] as const;

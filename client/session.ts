@@ -67,7 +67,10 @@ const queryOf = (search: Search): string =>
  * Runs an attempt again while it fails in a way that may pass: no answer, an overload, a node away. Each
  * attempt signs afresh; the idempotency key and the operation stay, so nothing happens twice.
  */
-export async function repeating<T>(session: Session, attempt: () => Promise<T>): Promise<T> {
+export async function repeating<T>(
+  session: Pick<Session, 'retries' | 'random' | 'sleep' | 'onProgress'>,
+  attempt: () => Promise<T>,
+): Promise<T> {
   for (let failed = 0; ; failed++) {
     try {
       return await attempt();

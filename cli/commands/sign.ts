@@ -29,6 +29,7 @@ export async function readPayload(context: Context): Promise<{ wallet: string; p
   if (!signKinds.includes(kind))
     throw new UsageError(`no such kind: ${kind}; one of ${signKinds.join(', ')}`);
   const { message, recipient } = values;
+  const idempotencyKey = values['idempotency-key'];
   const path = values['file'];
   if ((message === undefined) === (path === undefined))
     throw new UsageError('give either --message TEXT or --file F');
@@ -39,7 +40,7 @@ export async function readPayload(context: Context): Promise<{ wallet: string; p
     });
   const planbok = await context.planbok();
   const { blockchain } = await planbok.wallets.proven(wallet);
-  return { wallet, payload: payloadOf(kind, blockchain, { message, file, recipient }) };
+  return { wallet, payload: payloadOf(kind, blockchain, { message, file, recipient, idempotencyKey }) };
 }
 
 export const sign: Command = {

@@ -565,6 +565,12 @@ describe('payload files', () => {
     expect(base64.decode(nep413?.nonce ?? '')).toHaveLength(32);
     const given = { message: 'hi', recipient: 'app.near', nonce: nep413?.nonce };
     expect(payloadOf('message', 'NEAR', file(JSON.stringify(given))).nep413).toEqual(given);
+    const source = { message: 'hi', recipient: 'app.near' };
+    const nonceOf = (idempotencyKey?: string) =>
+      payloadOf('message', 'NEAR', { ...source, idempotencyKey }).nep413?.nonce;
+    expect(nonceOf()).not.toBe(nonceOf());
+    expect(nonceOf('a')).toBe(nonceOf('a'));
+    expect(nonceOf('a')).not.toBe(nonceOf('b'));
     expect(() => payloadOf('message', 'NEAR', { message: 'hi' })).toThrow('--recipient');
     expect(() => payloadOf('message', 'ETH', { message: 'hi', recipient: 'x' })).toThrow('NEAR');
   });
