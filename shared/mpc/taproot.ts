@@ -36,21 +36,27 @@ const lift = (P: Point): Point => (isOdd(P) ? negatePublic(P) : P);
 const signed = (negative: boolean, x: Scalar): Scalar => (negative ? negate(x) : (x.slice() as Scalar));
 
 /**
- * O = lift(P) + t·G with t = taggedHash("TapTweak", x(P) ‖ merkleRoot).
+ * O = lift(P) + t·G for a given t, 32 bytes. Apart from the hash, so that tests can reach the invalid cases.
  *
- * @param merkleRoot 32 bytes; empty for a key without scripts (BIP-86); null for no tweak at all, O = lift(P)
- * @throws {Abort} `E_MSG` if t is not below q, or O is the point at infinity (probability below 2^-127)
+ * @throws {Abort} `E_MSG` if t is not below q, or O is the point at infinity
  */
-export function outputKey(P: Point, merkleRoot: Bytes | null): OutputKey {
-  if (merkleRoot !== null && merkleRoot.length !== 0 && merkleRoot.length !== 32)
-    throw new RangeError('bad merkle root');
-  const t =
-    merkleRoot === null
-      ? (new Uint8Array(32) as Scalar)
-      : decodeScalar(taggedHash('TapTweak', xOf(P), merkleRoot));
+export function tweakKey(P: Point, tweak: Bytes): OutputKey {
+  const t = decodeScalar(tweak);
   const O = isZero(t) ? lift(P) : addPublic(lift(P), mulBase(t));
   if (O === null) throw new Abort('E_MSG', 'the output key is the point at infinity');
   return { O: lift(O), internalOdd: isOdd(P), outputOdd: isOdd(O), t };
+}
+
+/**
+ * The output key with t = taggedHash("TapTweak", x(P) ‖ merkleRoot).
+ *
+ * @param merkleRoot 32 bytes; empty for a key without scripts (BIP-86); null for no tweak at all, O = lift(P)
+ * @throws {Abort} `E_MSG` as {@link tweakKey}: probability below 2^-127
+ */
+export function outputKey(P: Point, merkleRoot: Bytes | null): OutputKey {
+  if (merkleRoot === null) return tweakKey(P, new Uint8Array(32));
+  if (merkleRoot.length !== 0 && merkleRoot.length !== 32) throw new RangeError('bad merkle root');
+  return tweakKey(P, taggedHash('TapTweak', xOf(P), merkleRoot));
 }
 
 /** Node 1's multiplied share: g_O·g_P·x1. Secret. */

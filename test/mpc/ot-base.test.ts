@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { ristretto255, ristretto255_hasher } from '@noble/curves/ed25519.js';
-import { fromHex, toHex } from '#shared/bytes.ts';
+import { shake256 } from '@noble/hashes/sha3.js';
+import { fromHex, lengthPrefixed, toHex, u8, u16be, utf8 } from '#shared/bytes.ts';
 import { Abort } from '#shared/errors.ts';
 import { otCount, otLengths, otOpen, otReceive, otSend, select } from '#shared/mpc/ot-base.ts';
 import * as ristretto from '#shared/mpc/ristretto.ts';
@@ -79,6 +80,26 @@ describe('base oblivious transfers', () => {
       expect(at(chosen, j)).not.toBe(at(K, 2 * j + 1 - bit));
     }
     expect(new Set(Array.from({ length: 256 }, (_, i) => at(K, i))).size).toBe(256);
+  });
+
+  test('the bytes are those of docs/protocol.md, recomputed with noble', () => {
+    const P = ristretto255.Point;
+    const H = (tag: string, n: number, ...fields: Uint8Array[]) =>
+      shake256(lengthPrefixed(utf8(`planbok/v1/${tag}`), ...fields), { dkLen: n });
+    const raw = (flat: Uint8Array, i: number) => flat.slice(32 * i, 32 * i + 32);
+    for (const j of [0, 1, 77, 127]) {
+      const bit = bitOf(choices, j);
+      const [Pb, other] = [raw(receiver.P, 2 * j + bit), raw(receiver.P, 2 * j + 1 - bit)];
+      // P_b = tB - HG(hs, j, b, P_(1-b))
+      const wide = H('ot/h2g', 64, session.hs, u16be(j), u8(bit), other);
+      const HG = ristretto255_hasher.deriveToCurve?.(wide) as typeof P.BASE;
+      const t = BigInt(`0x${toHex(raw(receiver.t, j).reverse())}`);
+      expect(P.fromBytes(Pb).add(HG).toBytes()).toEqual(P.BASE.multiply(t).toBytes());
+      const S = P.fromBytes(raw(U, 2 * j + bit)).multiply(t);
+      const four = [raw(receiver.P, 2 * j), raw(receiver.P, 2 * j + 1), raw(U, 2 * j), raw(U, 2 * j + 1)];
+      const key = H('ot/key', 32, session.sid, session.hs, u16be(j), u8(bit), ...four, S.toBytes());
+      expect(toHex(key)).toBe(at(chosen, j));
+    }
   });
 
   test('attack 10: keys differ if sid, hs, instance, P or U differ (TOB-SILA-5: no session serves two directions)', () => {

@@ -41,7 +41,7 @@ import {
   s1Layout,
   s2Layout,
 } from '#shared/mpc/sign-bip340.ts';
-import { outputKey, tweakShare1, tweakShare2 } from '#shared/mpc/taproot.ts';
+import { outputKey, tweakKey, tweakShare1, tweakShare2 } from '#shared/mpc/taproot.ts';
 import { generate, testContext } from '../support/dkg.ts';
 import { seededRandom } from '../support/random.ts';
 import { misshape, tamper } from '../support/tamper.ts';
@@ -288,6 +288,16 @@ describe('two-party BIP-340', () => {
         expect(schnorr.verify(signature, request.digest, xOf(outputKey(Q, none).O))).toBe(true);
       }
     }
+  });
+
+  test('a tweak that is no scalar, or cancels the key, gives no output key', () => {
+    const be = (n: bigint) => fromHex(n.toString(16).padStart(64, '0'));
+    const five = mulBase(scalarFrom(5n));
+    const even = five[0] === 2 ? five : mulBase(scalarFrom(q - 5n));
+    const x = five[0] === 2 ? 5n : q - 5n;
+    for (const t of [q, q + 1n, 2n ** 256n - 1n, q - x])
+      expect(abortOf(() => tweakKey(even, be(t)))).toBe('E_MSG');
+    expect(tweakKey(even, be(q - x + 1n)).O).toEqual(mulBase(scalarFrom(1n)));
   });
 
   test('a Merkle root is 0 or 32 bytes', () => {
