@@ -17,6 +17,7 @@ import { ecdsaVerifies, oneEcdsa, parseRsv, rsvHex } from './ecdsa-signature.ts'
 import type { ChainFamily, Effect, Reading, Signature, Signed, SignPayload, WalletKey } from './intent.ts';
 import { dataHash, isBytes } from './intent.ts';
 import { readDigest } from './raw-digest.ts';
+import { summarise } from './summary.ts';
 
 /** BIP-86: the tweak of a key without a script tree. */
 const noScripts = new Uint8Array();
@@ -84,12 +85,10 @@ function readPsbt(payload: SignPayload, wallet: WalletKey): Reading {
   const psbt = parsePsbt(payload.psbt ?? '', networkFor(payload), wallet);
   const effects = psbtEffects(psbt, networkFor(payload), nativeAsset(chain));
   const btc = (n: bigint): string => `${formatUnits(n, 8)} BTC`;
-  const sent = effects.filter(({ type }) => type === 'transfer');
-  const acts = sent.slice(0, 3).map(({ to = '', amount = '0' }) => `Send ${btc(BigInt(amount))} to ${to}`);
-  if (sent.length > 3) acts.push(`${sent.length - 3} more`);
+  const acts = summarise(effects, ({ to = '', amount = '0' }) => `Send ${btc(BigInt(amount))} to ${to}`);
   const kept = psbt.outputs.reduce((n, { own, amount }) => (own?.branch === 1 ? n + amount : n), 0n);
   const absurd = isAbsurd(psbt) ? ' (very high)' : '';
-  const summary = `${acts.join('; ') || 'Keep everything'} on ${chain.name}, change ${btc(kept)}, for a fee of ${btc(psbt.fee)}${absurd}`;
+  const summary = `${acts || 'Keep everything'} on ${chain.name}, change ${btc(kept)}, for a fee of ${btc(psbt.fee)}${absurd}`;
   return {
     intent: { kind, blockchain, summary, effects },
     toSign: psbt.signings.map(({ key, digest }) =>

@@ -25,6 +25,7 @@ import { parseTypedData, type TypedValue } from './evm-typed-data.ts';
 import type { ChainFamily, Effect, Reading, Signature, Signed, SignPayload, WalletKey } from './intent.ts';
 import { dataHash, undecodable } from './intent.ts';
 import { readDigest } from './raw-digest.ts';
+import { summarise } from './summary.ts';
 
 const chainIdOf = (chain: ChainInfo): bigint => BigInt(chain.caip2.slice('eip155:'.length));
 
@@ -136,8 +137,7 @@ function transactionEffects(chain: ChainInfo, wallet: WalletKey, transaction: Ev
   return effects;
 }
 
-function describe(chain: ChainInfo, effect: Effect | undefined): string {
-  if (effect === undefined) return 'Do nothing';
+function describe(chain: ChainInfo, effect: Effect): string {
   const { type, to = 'nobody', amount = '0', asset = '' } = effect;
   if (type === 'transfer' && asset === nativeAsset(chain))
     return `Send ${formatUnits(BigInt(amount), chain.decimals)} ${chain.unit} to ${to}`;
@@ -152,10 +152,9 @@ function readTransaction(payload: SignPayload, wallet: WalletKey, chain: ChainIn
   const transaction = parseUnsigned(payload.transaction ?? '');
   if (BigInt(transaction.chainId) !== chainIdOf(chain)) throw mismatch(chain, BigInt(transaction.chainId));
   const effects = transactionEffects(chain, wallet, transaction);
-  const acts = effects.filter(({ type }) => type !== 'fee').map((effect) => describe(chain, effect));
-  const shown = acts.length > 3 ? [...acts.slice(0, 3), `${acts.length - 3} more`] : acts;
+  const acts = summarise(effects, (effect) => describe(chain, effect));
   const fee = formatUnits(transaction.gas * transaction.gasPriceMost, chain.decimals);
-  const summary = `${shown.join('; ')} on ${chain.name}, for a fee of at most ${fee} ${chain.unit}${chain.dataFee === true ? ' and the data fee of the rollup' : ''}`;
+  const summary = `${acts} on ${chain.name}, for a fee of at most ${fee} ${chain.unit}${chain.dataFee === true ? ' and the data fee of the rollup' : ''}`;
   return {
     intent: { kind, blockchain, summary, effects },
     toSign: ecdsa(wallet, transactionDigest(transaction)),

@@ -14,6 +14,7 @@ import type { ChainFamily, Reading, Signature, Signed, SignPayload, WalletKey } 
 import { isBytes, reading, refused, undecodable } from './intent.ts';
 import { accountId, actionEffects, describe } from './near-actions.ts';
 import { type NearTransaction, nep413Codec, nep413Tag, transactionCodec } from './near-borsh.ts';
+import { summarise } from './summary.ts';
 
 /** nearcore's limit for a signed transaction. */
 const maxBytes = 1_572_864;
@@ -46,8 +47,7 @@ function readTransaction(payload: SignPayload, wallet: WalletKey): Reading {
   const { transaction, bytes } = parseTransaction(payload.transaction ?? '', wallet);
   const { signerId: from, receiverId: to, actions, nonce, blockHash } = transaction;
   const effects = actions.flatMap((action) => [...actionEffects({ chain, from, to }, action)]);
-  const acts = effects.filter(({ type }) => type !== 'warning').map((effect) => describe(chain, effect));
-  const shown = acts.length > 3 ? [...acts.slice(0, 3), `${acts.length - 3} more`] : acts;
+  const acts = summarise(effects, (effect) => describe(chain, effect));
   const gas = actions.reduce((n, a) => (a.__kind === 'functionCall' ? n + a.gas : n), 0n);
   effects.push({
     type: 'fee',
@@ -60,7 +60,7 @@ function readTransaction(payload: SignPayload, wallet: WalletKey): Reading {
     },
   });
   return {
-    intent: { kind, blockchain, summary: `${shown.join('; ')} from ${from} on ${chain.name}`, effects },
+    intent: { kind, blockchain, summary: `${acts} from ${from} on ${chain.name}`, effects },
     toSign: [{ path: wallet.path, algorithm: 'eddsa', bytes: sha256(bytes) }],
   };
 }

@@ -14,6 +14,7 @@ import { dataHash, isBytes, refused } from './intent.ts';
 import { instructionEffects, priorityFee } from './solana-instructions.ts';
 import { readOffchainMessage } from './solana-message.ts';
 import { isZero, parseWire, withSignature } from './solana-transaction.ts';
+import { summarise } from './summary.ts';
 
 /** Lamports for each signature. */
 const signatureFee = 5000n;
@@ -38,11 +39,11 @@ function readTransaction(payload: SignPayload, wallet: WalletKey): Reading {
   });
   const others = parsed.signers.filter((signer) => signer !== wallet.address);
   if (others.length > 0) effects.push({ type: 'note', details: { otherSigners: others.join(' ') } });
-  const acts = effects
-    .filter(({ type }) => type !== 'fee' && type !== 'note')
-    .map((e) => describe(e, nativeAsset(chain)));
-  const shown = acts.length > 3 ? [...acts.slice(0, 3), `${acts.length - 3} more`] : acts;
-  const summary = `${shown.join('; ') || 'Do nothing'} on ${chain.name}, for a fee of ${formatUnits(fee, 9)} SOL paid by ${payer}`;
+  const acts = summarise(effects, (effect) => describe(effect, nativeAsset(chain)));
+  const warnings = effects
+    .filter(({ type }) => type === 'warning')
+    .map(({ details }) => `. ${details?.['reason'] ?? ''}`);
+  const summary = `${acts || 'Do nothing'} on ${chain.name}, for a fee of ${formatUnits(fee, 9)} SOL paid by ${payer}${warnings.join('')}`;
   return {
     intent: { kind, blockchain, summary, effects },
     toSign: [{ path: wallet.path, algorithm: 'eddsa', bytes: parsed.message }],
@@ -62,8 +63,6 @@ function describe(
       return `Let ${to} spend ${amount} of ${asset} from ${from}`;
     case 'account':
       return `Account ${to}: ${details?.['action'] ?? ''}`;
-    case 'warning':
-      return details?.['reason'] ?? '';
     default:
       return `Call program ${to}`;
   }

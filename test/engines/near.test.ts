@@ -163,6 +163,17 @@ describe('transactions made by NEAR’s library', () => {
     });
   });
 
+  test('a key at the end of a long list is what the summary says first', () => {
+    const actions = [
+      ...Array.from({ length: 9 }, () => transfer(1n)),
+      transfer(near),
+      addKey(other, fullAccessKey()),
+    ];
+    expect(decodePayload(build(actions), wallet).intent.summary).toMatch(
+      /^ADD an access key of shop.near; Send 1 NEAR to shop.near; .*; and 6 more from /,
+    );
+  });
+
   test('refusals', () => {
     const good = base64.decode(build([transfer(1n)]).transaction ?? '');
     const raw = (bytes: Uint8Array): SignPayload => ({
