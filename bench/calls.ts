@@ -2,9 +2,14 @@
  * How many calls to KMS and DynamoDB one ECDSA signature costs each node: counted, not timed.
  * @module
  */
+
+import { fromHex } from '#shared/bytes.ts';
+import { decodePayload, type SignPayload } from '#shared/chains/payload.ts';
+import type { NodeName } from '#shared/crypto/attestation.ts';
+import { signatureOperation, walletSetOperation, walletsOperation } from '#shared/intent/build.ts';
 import type { NodePorts } from '../functions/node.ts';
 import type { KeyService, Table, Tables } from '../functions/ports.ts';
-import type { NodeName } from '#shared/crypto/attestation.ts';
+import { owner, twoNodes } from '../test/support/two-nodes.ts';
 
 export interface Calls {
   kms: number;
@@ -41,3 +46,29 @@ export function countPorts(ports: NodePorts, calls: Calls): NodePorts {
 }
 
 export type CallsByNode = Readonly<Record<NodeName, Calls>>;
+
+/** Signs once with counted ports, both nodes in this process over memory. */
+export async function measureCalls(): Promise<CallsByNode> {
+  const calls = {
+    node1: { kms: 0, dynamodbReads: 0, dynamodbWrites: 0 },
+    node2: { kms: 0, dynamodbReads: 0, dynamodbWrites: 0 },
+  };
+  const world = await twoNodes({ wrap: (node, ports) => countPorts(ports, calls[node]) });
+  const alice = owner(world);
+  await world.fetch(await alice.found());
+  const set = { name: 'count', custody: 'standard', keyTypes: ['secp256k1'] } as const;
+  const setOperation = walletSetOperation(alice.organization, 'set', set);
+  const { id } = (await world.fetch(await alice.ask('/v1/wallet-sets', set, setOperation))).body;
+  const wallets = { walletSet: id, blockchains: ['ETH'] as const };
+  const walletsOf = walletsOperation(alice.organization, 'wallets', wallets);
+  const [wallet] = (await world.fetch(await alice.ask('/v1/wallets', wallets, walletsOf))).body.data;
+  for (const node of ['node1', 'node2'] as const)
+    Object.assign(calls[node], { kms: 0, dynamodbReads: 0, dynamodbWrites: 0 });
+  const payload: SignPayload = { kind: 'message', blockchain: 'ETH', message: 'count' };
+  const decoded = decodePayload(payload, { ...wallet, publicKey: fromHex(wallet.publicKey) });
+  const operation = signatureOperation(alice.organization, 'sign', wallet, payload, decoded);
+  const path = `/v1/wallets/${wallet.id}/signatures`;
+  const { status } = await world.fetch(await alice.ask(path, { payload }, operation));
+  if (status !== 201) throw new Error(`the signature was answered with ${status}`);
+  return calls;
+}

@@ -21,7 +21,11 @@ export interface Cost {
 const random = (n: number): Uint8Array => new Uint8Array(randomBytes(n));
 const keyTypes = ['secp256k1', 'ed25519'] as const;
 
-function generate(): { readonly p1: KeyShares; readonly p2: KeyShares; readonly sent: readonly Uint8Array[] } {
+function generate(): {
+  readonly p1: KeyShares;
+  readonly p2: KeyShares;
+  readonly sent: readonly Uint8Array[];
+} {
   const key = { orgId: 'org', walletSetId: 'wset', keyId: 'wset', epoch: 1 };
   const identities = { identity1: random(32), identity2: random(32) };
   const ctx = contextOf({ keyTypes, ...key, ...identities });
@@ -37,12 +41,17 @@ export type Protocol = 'dkg' | 'ecdsaSign' | 'eddsaSign' | 'bip340Sign';
 /** Runs each protocol; `scale` 1 is a minute. */
 export function measureProtocols(scale: number): Readonly<Record<Protocol, Cost>> {
   const { p1, p2 } = generate();
-  if (!p1.secp256k1 || !p2.secp256k1 || !p1.ed25519 || !p2.ed25519) throw new Error('both keys were asked for');
+  if (!p1.secp256k1 || !p2.secp256k1 || !p1.ed25519 || !p2.ed25519)
+    throw new Error('both keys were asked for');
   const [e1, e2, d1, d2] = [p1.secp256k1, p2.secp256k1, p1.ed25519, p2.ed25519];
   const request = { digest: random(32), reqHash: random(32) };
   const evm = { ...deriveSecp256k1(e1.Q, e1.cc, 'm/44/0/0'), ...request };
   const taproot = { ...deriveSecp256k1(e1.Q, e1.cc, 'm/86/0/0'), merkleRoot: new Uint8Array(), ...request };
-  const solana = { ...deriveEd25519(d1.A, d1.cc, 'm/501/0/0'), message: random(200), reqHash: request.reqHash };
+  const solana = {
+    ...deriveEd25519(d1.A, d1.cc, 'm/501/0/0'),
+    message: random(200),
+    reqHash: request.reqHash,
+  };
 
   const runs: Record<Protocol, () => readonly Uint8Array[]> = {
     dkg: () => generate().sent,
