@@ -397,7 +397,7 @@ describe('a corrupt peer', () => {
     expect(() => suiteOf(['ed25519', 'ed25519'])).toThrow(RangeError);
   });
 
-  test('the order of rounds: no message is taken for another', () => {
+  test('KUD-GG20: no message is taken for another, in any round', () => {
     const messages = { D1: run.D1, D2: run.D2, D3: run.D3, D4: run.D4 };
     const rounds = {
       D1: (m: Uint8Array) => dkg.p2Start(run.ctx, bothTypes, m, random),

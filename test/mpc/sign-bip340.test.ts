@@ -401,6 +401,13 @@ describe('S1 and S2, every field changed', () => {
   });
 });
 
+test('CB-MPC-126, attack 30: a wrong share at either node releases nothing', () => {
+  const request = requestOf();
+  const plusOne = <S extends Bip340Share>(share: S): S => ({ ...share, x: add(share.x, scalarFrom(1n)) });
+  expect(abortOf(() => run([plusOne(share1), share2], request))).toBe('E_SIG');
+  expect(abortOf(() => run([share1, plusOne(share2)], request))).toBe('E_SIG');
+});
+
 describe('nonces', () => {
   test('attack 19: the same S1 twice gives other nonces; stuck randomness gives others for other requests and shares', () => {
     const request = requestOf();

@@ -365,6 +365,16 @@ describe('S1 and S2, every field changed', () => {
     expect(x1).toBe(le(share1.x));
   });
 
+  test('CB-MPC-126, attack 30: a fault in the own part releases nothing, and does not accuse the peer', () => {
+    const broken = { ...share1, x: add(share1.x, toLe(1n)) };
+    const [state, S1] = p1Start(share1, request, random);
+    const S2 = p2Respond(share2, request, S1, random);
+    expect(() => p1Finish(state, broken, request, S2)).toThrow('the own part of the signature is wrong');
+    const [again, next] = p1Start(share1, request, random);
+    const wrong = p2Respond({ ...share2, x: add(share2.x, toLe(1n)) }, request, next, random);
+    expect(abortOf(() => p1Finish(again, share1, request, wrong))).toBe('E_SIG');
+  });
+
   test('S1 made for one request is not finished under another', () => {
     const [state, S1] = p1Start(share1, request, random);
     const other = { ...request, reqHash: random(32) };
