@@ -5,63 +5,14 @@
 import * as z from 'zod';
 import { CustodyError } from '../errors.ts';
 import { idempotencyKeyPattern } from '../intent/http-signature.ts';
-import type { Scope } from '../registry/statement.ts';
 import { id, page } from './fields.ts';
 import * as ask from './requests.ts';
 import * as answer from './resources.ts';
+import { change, large, type Program, type Route, read } from './route.ts';
 
-/** Which program serves it: `node1` leads the protocols and reaches Node 2, `api` reads. */
-export type Program = 'api' | 'node1';
+export type { Program, Route } from './route.ts';
 
-export interface Route {
-  readonly method: 'GET' | 'POST';
-  /** Absolute, with `{name}` for a parameter. */
-  readonly path: string;
-  readonly program: Program;
-  /** What the credential needs; `public` routes take unsigned requests. */
-  readonly scope: Scope | 'public';
-  /** Needs an `Idempotency-Key`. */
-  readonly idempotent: boolean;
-  /** 0: takes no body. */
-  readonly maxBodyBytes: number;
-  /** Status of success. */
-  readonly status: 200 | 201;
-  readonly summary: string;
-  readonly params: z.ZodType;
-  readonly query: z.ZodType;
-  readonly body: z.ZodType;
-  readonly response: z.ZodType;
-}
-
-const none = z.strictObject({});
-const noBody = z.undefined();
 const byId = z.strictObject({ id });
-
-const small = 16_384;
-/** A PSBT with the whole previous transaction of each of 64 inputs. */
-const large = 1_048_576;
-
-const read = {
-  method: 'GET',
-  program: 'api',
-  scope: 'view',
-  idempotent: false,
-  maxBodyBytes: 0,
-  status: 200,
-  params: none,
-  query: none,
-  body: noBody,
-} as const;
-
-const change = {
-  method: 'POST',
-  program: 'node1',
-  idempotent: true,
-  maxBodyBytes: small,
-  status: 201,
-  params: none,
-  query: none,
-} as const;
 
 export const routes = {
   createOrganization: {
