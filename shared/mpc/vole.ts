@@ -48,12 +48,12 @@ const REMEMBERED_MOST = 32;
  */
 export function gadget(sid: Bytes, direction: Direction, arithmetic: Arithmetic = kernel): Bytes {
   const name = `${toHex(sid)}/${direction}`;
-  const known = arithmetic === kernel ? remembered.get(name) : undefined;
-  if (known !== undefined) return known;
+  const known = remembered.get(name);
+  if (known !== undefined && arithmetic === kernel) return known;
   const g = arithmetic.reduce(xof(tags.voleGadget, [sid, u8(direction)], 48 * XI));
   const oldest = remembered.keys().next();
   if (remembered.size >= REMEMBERED_MOST && !oldest.done) remembered.delete(oldest.value);
-  if (arithmetic === kernel) remembered.set(name, g);
+  remembered.set(name, g);
   return g;
 }
 
