@@ -1,0 +1,106 @@
+import { expect, test } from '@jest/globals';
+import { type TableName, tables } from '../../functions/tables.ts';
+import { access, type ProgramName } from '../../infra/access.ts';
+import { fromHex, toBase64url } from '../../shared/bytes.ts';
+import { decodePayload, type SignPayload } from '../../shared/chains/payload.ts';
+import { signatureOperation, walletSetOperation, walletsOperation } from '../../shared/intent/build.ts';
+import { programOf } from '../../shared/wire/routes.ts';
+import { fresh, owner, twoNodes, type World } from '../support/two-nodes.ts';
+
+const key = () => toBase64url(fresh(9));
+
+const actionOf = {
+  get: 'GetItem',
+  put: 'PutItem',
+  update: 'UpdateItem',
+  delete: 'DeleteItem',
+  list: 'Query',
+} as const;
+
+/** Notes every action on every table, by program. Node 1 and the reads share tables: requests say whose. */
+function watch(world: World) {
+  const seen: Record<ProgramName, Partial<Record<TableName, Set<string>>>> = {
+    node1: {},
+    node2: {},
+    api: {},
+  };
+  let front: ProgramName = 'node1';
+  for (const [node, { tables: own }] of [
+    ['node1', world.node1],
+    ['node2', world.node2],
+  ] as const)
+    for (const name of Object.keys(tables) as TableName[])
+      for (const [method, action] of Object.entries(actionOf)) {
+        const table = own[name] as any;
+        const original = table[method].bind(table);
+        table[method] = (...args: unknown[]) => {
+          const program = node === 'node1' ? front : node;
+          seen[program][name] ??= new Set();
+          seen[program][name].add(action);
+          return original(...args);
+        };
+      }
+  const { fetch } = world;
+  world.fetch = (request) => {
+    front = programOf(request.method, request.path);
+    return fetch(request);
+  };
+  return seen;
+}
+
+const sorted = (by: Partial<Record<string, Iterable<string>>>) =>
+  Object.fromEntries(Object.entries(by).map(([name, actions]) => [name, [...(actions ?? [])].sort()]));
+
+test('a role may do with each table what its program does, and nothing else', async () => {
+  const world = await twoNodes();
+  const seen = watch(world);
+  const alice = owner(world);
+  await world.fetch(await alice.found());
+
+  // A key generation whose end is lost on the way, and is taken back by both nodes.
+  const body = { name: 'Treasury', custody: 'standard', keyTypes: ['secp256k1', 'ed25519'] } as const;
+  const makeSet = async () =>
+    world.fetch(
+      await alice.ask('/v1/wallet-sets', body, walletSetOperation(alice.organization, idempotencyKey, body)),
+    );
+  const idempotencyKey = key();
+  const honest = world.wire;
+  world.wire = async (method, envelope, deliver) => {
+    if (method === 'Dkg2') throw new Error('lost');
+    return deliver(envelope);
+  };
+  expect((await makeSet()).status).toBe(503);
+  world.wire = honest;
+  const { body: set } = await makeSet();
+  expect(set).toMatchObject({ state: 'active' });
+
+  const want = { walletSet: set.id, blockchains: ['ETH', 'SOL'] } as const;
+  const { body: wallets } = await world.fetch(
+    await alice.ask('/v1/wallets', want, walletsOperation(alice.organization, key(), want)),
+  );
+  for (const wallet of wallets.data) {
+    const payload: SignPayload = { kind: 'message', blockchain: wallet.blockchain, message: 'hello' };
+    const decoded = decodePayload(payload, { ...wallet, publicKey: fromHex(wallet.publicKey) });
+    const operation = signatureOperation(alice.organization, key(), wallet, payload, decoded);
+    const path = `/v1/wallets/${wallet.id}/signatures`;
+    expect((await world.fetch(await alice.ask(path, { payload }, operation))).status).toBe(201);
+  }
+  // The same key for something else, which is compared with what it stood for.
+  const other = { ...body, name: 'Other' };
+  const reused = walletSetOperation(alice.organization, idempotencyKey, other);
+  expect((await world.fetch(await alice.ask('/v1/wallet-sets', other, reused))).status).toBe(422);
+
+  for (const path of [
+    '/v1/organization',
+    '/v1/wallet-sets',
+    `/v1/wallet-sets/${set.id}`,
+    '/v1/wallets',
+    `/v1/wallets/${wallets.data[0].id}/address-proof`,
+    '/v1/signatures',
+    `/v1/idempotency-keys/${idempotencyKey}`,
+  ])
+    expect((await world.fetch(await alice.get(path))).status).toBe(200);
+
+  for (const program of ['node1', 'node2', 'api'] as const)
+    expect([program, sorted(seen[program])]).toEqual([program, sorted(access[program])]);
+});
