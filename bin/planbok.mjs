@@ -6,4 +6,5 @@ checkNode();
 install({ withDev: false });
 const { bundle } = await import('../local/bundle.mjs');
 const { cli } = await bundle('cli', { cli: 'cli/main.ts' });
-await import(cli);
+const { run } = await import(cli);
+process.exitCode = await run(process.argv.slice(2));

@@ -9,6 +9,7 @@ import { spkiOfPoint } from '#shared/crypto/attestation.ts';
 import { CustodyError } from '#shared/errors.ts';
 import { type ActorRequest, signatureClaim, verifyHttpSignature } from '#shared/intent/http-signature.ts';
 import type { Credential, Registry, Scope } from '#shared/registry/statement.ts';
+import { recent } from './recent.ts';
 import type { RegistryStore } from './stores/registry.ts';
 
 export interface Actor {
@@ -55,7 +56,7 @@ const ed25519Prefix = Uint8Array.from([0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b,
 function verifyWithOpenssl(credential: Credential, message: Bytes, signature: Bytes): boolean {
   if (signature.length !== 64) return false;
   try {
-    const key = publicKeyOf(credential);
+    const key = keyObject(`${credential.algorithm}:${credential.publicKey}`, credential);
     return credential.algorithm === 'ed25519'
       ? verify(null, message, key, signature)
       : verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature);
@@ -64,8 +65,9 @@ function verifyWithOpenssl(credential: Credential, message: Bytes, signature: By
   }
 }
 
-function publicKeyOf({ algorithm, publicKey }: Credential): KeyObject {
+/** OpenSSL takes longer to parse a key than to verify with it. */
+const keyObject = recent(1_000, (_: string, { algorithm, publicKey }: Credential): KeyObject => {
   const raw = fromBase64url(publicKey);
   const spki = algorithm === 'ed25519' ? concat(ed25519Prefix, raw) : spkiOfPoint(raw);
   return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
-}
+});

@@ -3,7 +3,7 @@
  * own stored account keys and chain code.
  * @module
  */
-import type { Bytes } from '#shared/bytes.ts';
+import { type Bytes, toBase64url } from '#shared/bytes.ts';
 import { type AddressType, addressOf, type Blockchain, chainInfo } from '#shared/chains/chains.ts';
 import type { WalletKey } from '#shared/chains/payload.ts';
 import { CustodyError } from '#shared/errors.ts';
@@ -15,21 +15,41 @@ import {
 } from '#shared/mpc/derive.ts';
 import type { EdPoint } from '#shared/mpc/ed25519.ts';
 import type { Point } from '#shared/mpc/secp256k1.ts';
+import { recent } from './recent.ts';
 import type { AccountKeys } from './stores/ledger.ts';
 import type { Wallet } from './stores/resources.ts';
 
 const missing = (keyType: string): CustodyError =>
   new CustodyError('key_type_missing', `the wallet set has no ${keyType} key`);
 
-/** The account's keys were decoded when they were made; what this node stored itself is taken as it is. */
-export function secp256k1At({ secp256k1, cc }: AccountKeys, path: string): DerivedSecp256k1 {
-  if (secp256k1 === undefined) throw missing('secp256k1');
-  return deriveSecp256k1(secp256k1 as Point, cc, path);
+/** Public derivations kept: a wallet that signs often is derived once. */
+const kept = 1_000;
+
+interface Place {
+  /** The account's keys were decoded when they were made; what this node stored itself is taken as it is. */
+  readonly key: Bytes;
+  readonly cc: Bytes;
+  readonly path: string;
 }
 
-export function ed25519At({ ed25519, cc }: AccountKeys, path: string): DerivedEd25519 {
-  if (ed25519 === undefined) throw missing('ed25519');
-  return deriveEd25519(ed25519 as EdPoint, cc, path);
+const nameOf = ({ key, cc, path }: Place): string => `${toBase64url(key)}/${toBase64url(cc)}/${path}`;
+const deriveS = recent(kept, (_: string, { key, cc, path }: Place) =>
+  deriveSecp256k1(key as Point, cc, path),
+);
+const deriveE = recent(kept, (_: string, { key, cc, path }: Place) =>
+  deriveEd25519(key as EdPoint, cc, path),
+);
+
+export function secp256k1At({ secp256k1: key, cc }: AccountKeys, path: string): DerivedSecp256k1 {
+  if (key === undefined) throw missing('secp256k1');
+  const place = { key, cc, path };
+  return deriveS(nameOf(place), place);
+}
+
+export function ed25519At({ ed25519: key, cc }: AccountKeys, path: string): DerivedEd25519 {
+  if (key === undefined) throw missing('ed25519');
+  const place = { key, cc, path };
+  return deriveE(nameOf(place), place);
 }
 
 /** Derived public key and address of a wallet. @throws {CustodyError} `key_type_missing` */

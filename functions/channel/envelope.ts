@@ -3,7 +3,7 @@
  * parsed; one that does not verify is dropped and can change nothing: above all, it never locks a key.
  * @module
  */
-import { createHash, createPublicKey, verify } from 'node:crypto';
+import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type Bytes, concat, equalBytes, fromBase64url, toBase64url, utf8 } from '#shared/bytes.ts';
 import {
@@ -14,6 +14,7 @@ import {
   verifyDelegation,
 } from '#shared/crypto/attestation.ts';
 import { type Signed, SignedSchema } from '../../proto/generated/planbok/node/v1/node_pb.ts';
+import { recent } from '../recent.ts';
 import type { Voice } from './identity.ts';
 
 /** How old an envelope may be, and how far ahead its sender's clock, milliseconds. */
@@ -94,7 +95,7 @@ export function openEnvelope(
     if (content.delegation === undefined) throw new Dropped('no delegation');
     const delegation = openPeerDelegation(content.delegation, identity, nowMs);
     if (delegation.node !== expected.from) throw new Dropped('the delegation is of another node');
-    const key = ed25519Key(fromBase64url(delegation.publicKey));
+    const key = ed25519Key(delegation.publicKey);
     if (!verify(null, signatureInput(signed), key, signature))
       throw new Dropped('the signature does not verify');
     assertHead(content, expected);
@@ -137,7 +138,9 @@ function assertHead(content: Signed, expected: Partial<EnvelopeHead>): void {
 
 const spkiPrefix = Uint8Array.from([0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00]);
 
-function ed25519Key(raw: Bytes) {
+/** Of the few keys that a peer speaks with. */
+const ed25519Key = recent(4, (publicKey: string): KeyObject => {
+  const raw = fromBase64url(publicKey);
   if (raw.length !== 32) throw new Dropped('not a key');
   return createPublicKey({ key: Buffer.from(concat(spkiPrefix, raw)), format: 'der', type: 'spki' });
-}
+});

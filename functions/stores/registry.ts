@@ -6,6 +6,7 @@
 import { CustodyError } from '#shared/errors.ts';
 import { found, type Registry, type SignedStatement } from '#shared/registry/statement.ts';
 import type { Table } from '../ports.ts';
+import { recent } from '../recent.ts';
 
 export interface RegistryStore {
   /** Strongly consistent. @throws {CustodyError} `credential_unknown` if there is no such organization */
@@ -18,19 +19,13 @@ export interface RegistryStore {
 const remembered = 1_000;
 
 export function registryOver(table: Table): RegistryStore {
-  // The state is a pure function of the statements read; only its computation is saved.
-  const computed = new Map<string, { readonly statement: string; readonly registry: Registry }>();
+  // The state is a pure function of the statements that were read; only its computation is saved.
+  const compute = recent(remembered, (statement) => found(JSON.parse(statement) as SignedStatement));
   return {
     async read(organization) {
       const item = await table.get({ organization, seq: '0' });
       if (item === undefined) throw new CustodyError('credential_unknown', 'no such credential');
-      const statement = item['statement'] as string;
-      const known = computed.get(organization);
-      if (known?.statement === statement) return known.registry;
-      const registry = found(JSON.parse(statement) as SignedStatement);
-      if (computed.size >= remembered) computed.clear();
-      computed.set(organization, { statement, registry });
-      return registry;
+      return compute(item['statement'] as string);
     },
     async found(registry, signed) {
       // The id is the hash of the statement, so whatever stands there already is this very statement.
