@@ -12,6 +12,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { readIfThere, writeWhole } from './files.ts';
 import { credentialOf, lockFolder, openFolder, StartError } from './folder.ts';
+import { type Account, accounts, introduce, keepIdentities, peerOf } from './introduction.ts';
 import { reaches } from './permissions.ts';
 import { lastWords, type Processes, processesOf } from './processes.ts';
 
@@ -27,9 +28,7 @@ export interface StartOptions {
 }
 
 type Facts = Readonly<Record<string, string>>;
-const accounts = ['account1', 'account2'] as const;
 const nodeOf = { account1: 'node1', account2: 'node2' } as const;
-const peerOf = { account1: 'account2', account2: 'account1' } as const;
 
 /** Runs until a signal, or until something breaks; ends the process. */
 export async function supervise(options: StartOptions): Promise<void> {
@@ -85,7 +84,7 @@ async function bringUp(options: StartOptions, folder: string, processes: Process
   // Revocation lists are renewed over there, and read over here.
   setInterval(() => introduce(folder), 5_000).unref();
 
-  const nodeEnv = (account: (typeof accounts)[number], bundle: string) => ({
+  const nodeEnv = (account: Account, bundle: string) => ({
     ...awsEnv(folder, account, facts[account]['endpoint']),
     PLANBOK_LOCAL: '1',
     PLANBOK_NODE: nodeOf[account],
@@ -143,7 +142,7 @@ const awsEnv = (folder: string, account: string, endpoint: string | undefined) =
 const accountProgram = (
   { endpoint, root }: StartOptions,
   folder: string,
-  account: (typeof accounts)[number],
+  account: Account,
   bundle: string,
 ) => ({
   name: account,
@@ -155,38 +154,6 @@ const accountProgram = (
   },
   reach: reaches(folder, root)[account],
 });
-
-/** The ceremony of the first start: what the operators of two accounts would tell each other. */
-function keepIdentities(folder: string, facts: Record<(typeof accounts)[number], Facts>) {
-  const identities = {
-    node1: facts.account1['identity'] ?? '',
-    node2: facts.account2['identity'] ?? '',
-  };
-  const path = join(folder, 'identities.json');
-  const text = `${JSON.stringify(identities, null, 2)}\n`;
-  const kept = readIfThere(path);
-  if (kept === undefined) writeWhole(path, text);
-  else if (kept !== text)
-    throw new StartError(
-      `the nodes have other keys than before; was the AWS emulator restarted? npm run reset`,
-    );
-  return identities;
-}
-
-/** Hands each account the other's authority, once, and its revocation list, whenever it is a new one. */
-function introduce(folder: string): void {
-  for (const account of accounts) {
-    const mine = join(folder, account, 'tls');
-    const theirs = join(folder, peerOf[account], 'tls');
-    const authority = readIfThere(join(theirs, 'ca.pem')) ?? '';
-    const pinned = readIfThere(join(mine, 'peer-ca.pem'));
-    if (pinned === undefined) writeWhole(join(mine, 'peer-ca.pem'), authority);
-    else if (pinned !== authority)
-      throw new StartError(`the authority of ${peerOf[account]} is another one than ${account} has pinned`);
-    const list = readIfThere(join(theirs, 'crl.pem')) ?? '';
-    if (readIfThere(join(mine, 'peer-crl.pem')) !== list) writeWhole(join(mine, 'peer-crl.pem'), list);
-  }
-}
 
 /** The organization of the owner's file; founded, and the file written, at the first start. */
 async function ownerOf(
@@ -229,16 +196,27 @@ async function assertFree(port: number): Promise<void> {
 /** npm passes on what it is asked to end by, but not its own sudden death. */
 function leaveWithNpm(leave: () => void): void {
   if (process.env['npm_lifecycle_event'] !== 'start') return;
-  const parent = process.ppid;
+  const before = ancestors();
   setInterval(() => {
-    if (process.ppid !== parent) leave();
+    if (ancestors() !== before) leave();
   }, 1_000).unref();
+}
+
+/** The parent and, where it can be seen, its parent: npm starts a shell that starts this. */
+function ancestors(): string {
+  try {
+    const stat = readFileSync(`/proc/${process.ppid}/stat`, 'utf8');
+    // The name in parentheses may hold anything; behind it stand the state and the parent.
+    return `${process.ppid} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]}`;
+  } catch {
+    return String(process.ppid);
+  }
 }
 
 interface Greeting {
   readonly api: string;
   readonly organization: string;
-  readonly facts: Record<(typeof accounts)[number], Facts>;
+  readonly facts: Record<Account, Facts>;
   readonly port2: string;
 }
 

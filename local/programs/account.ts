@@ -6,11 +6,12 @@
 import { join } from 'node:path';
 import { toBase64url } from '#shared/bytes.ts';
 import type { AwsOptions } from '../../functions/adapters/aws.ts';
-import { createTables, dynamoClient, dynamoTables } from '../../functions/adapters/dynamo.ts';
+import { dynamoClient, dynamoTables } from '../../functions/adapters/dynamo.ts';
 import { kmsClient, kmsKeyService } from '../../functions/adapters/kms.ts';
 import { startLocalAws } from '../aws.ts';
 import { keepCertificates } from '../certificates.ts';
 import { ensureKeys, type NodeKeys } from '../keys.ts';
+import { createTables } from '../tables.ts';
 import { runChild, setting } from './child.ts';
 
 /** Runs one step against the emulator, and says what it lacks if it fails. */

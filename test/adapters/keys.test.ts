@@ -11,11 +11,12 @@ import {
 } from '@aws-sdk/client-kms';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { countCalls } from '../../functions/adapters/aws.ts';
-import { createTables, dynamoClient } from '../../functions/adapters/dynamo.ts';
+import { dynamoClient } from '../../functions/adapters/dynamo.ts';
 import { kmsClient, kmsKeyService } from '../../functions/adapters/kms.ts';
 import { memoryKeyService } from '../../functions/adapters/memory.ts';
 import type { KeyService } from '../../functions/ports.ts';
 import { ensureKeys } from '../../local/keys.ts';
+import { createTables } from '../../local/tables.ts';
 import { pointOfSpki } from '../../shared/crypto/attestation.ts';
 import { startTestAccount, type TestAccount, testCredential } from '../support/local-aws.ts';
 

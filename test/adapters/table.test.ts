@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createTables, dynamoClient, dynamoTables } from '../../functions/adapters/dynamo.ts';
+import { dynamoClient, dynamoTables } from '../../functions/adapters/dynamo.ts';
 import { memoryTables } from '../../functions/adapters/memory.ts';
 import type { Item, Tables } from '../../functions/ports.ts';
+import { createTables } from '../../local/tables.ts';
 import { startTestAccount, testCredential } from '../support/local-aws.ts';
 
 interface Store {
