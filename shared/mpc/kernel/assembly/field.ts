@@ -99,6 +99,27 @@ function addMasked(sum: usize, a: usize, mask: u32): void {
   }
 }
 
+/** 9 limbs += 8 limbs & mask. */
+function addMaskedNarrow(sum: usize, a: usize, mask: u32): void {
+  let t: u64 = <u64>load<u32>(sum, 0) + <u64>(load<u32>(a, 0) & mask);
+  store<u32>(sum, <u32>t, 0);
+  t = (t >> 32) + <u64>load<u32>(sum, 4) + <u64>(load<u32>(a, 4) & mask);
+  store<u32>(sum, <u32>t, 4);
+  t = (t >> 32) + <u64>load<u32>(sum, 8) + <u64>(load<u32>(a, 8) & mask);
+  store<u32>(sum, <u32>t, 8);
+  t = (t >> 32) + <u64>load<u32>(sum, 12) + <u64>(load<u32>(a, 12) & mask);
+  store<u32>(sum, <u32>t, 12);
+  t = (t >> 32) + <u64>load<u32>(sum, 16) + <u64>(load<u32>(a, 16) & mask);
+  store<u32>(sum, <u32>t, 16);
+  t = (t >> 32) + <u64>load<u32>(sum, 20) + <u64>(load<u32>(a, 20) & mask);
+  store<u32>(sum, <u32>t, 20);
+  t = (t >> 32) + <u64>load<u32>(sum, 24) + <u64>(load<u32>(a, 24) & mask);
+  store<u32>(sum, <u32>t, 24);
+  t = (t >> 32) + <u64>load<u32>(sum, 28) + <u64>(load<u32>(a, 28) & mask);
+  store<u32>(sum, <u32>t, 28);
+  store<u32>(sum, load<u32>(sum, 32) + <u32>(t >> 32), 32);
+}
+
 /** to = (from mod 2^256) + high·c, where high is the `count` limbs of `from` above 2^256: count + 6 limbs or more. */
 function foldHigh(to: usize, from: usize, count: usize, extra: u64): void {
   const zero = i64x2.splat(0);
@@ -255,7 +276,7 @@ export function add(to: usize, a: usize, b: usize): void {
   clear(WIDE);
   read(WIDE, a);
   read(ONE, b);
-  addMasked(WIDE, ONE, 0xffffffff);
+  addMaskedNarrow(WIDE, ONE, 0xffffffff);
   reduceNarrow(ONE, WIDE, 0);
   write(to, ONE);
 }
@@ -266,7 +287,7 @@ export function sub(to: usize, a: usize, b: usize): void {
   read(WIDE, a);
   read(TWO, b);
   complement(ONE, TWO);
-  addMasked(WIDE, ONE, 0xffffffff);
+  addMaskedNarrow(WIDE, ONE, 0xffffffff);
   reduceNarrow(ONE, WIDE, 0);
   write(to, ONE);
 }
@@ -332,9 +353,10 @@ export function sumSelected(to: usize, numbers: usize, bits: usize): void {
   clear(WIDE);
   for (let j: usize = 0; j < 512; j++) {
     read(ONE, numbers + 32 * j);
-    addMasked(WIDE, ONE, maskOf(bits, j));
+    addMaskedNarrow(WIDE, ONE, maskOf(bits, j));
   }
-  reduceWide(ONE, WIDE, 0);
+  // Below 2^265.
+  reduceNarrow(ONE, WIDE, 0);
   write(to, ONE);
 }
 
@@ -347,8 +369,8 @@ export function maskRows(to: usize, alpha0: usize, alpha1: usize, inputs: usize)
     read(ONE, alpha1 + 32 * n);
     subtractOnce(TWO, ONE, 0);
     complement(ONE, TWO);
-    addMasked(WIDE, ONE, 0xffffffff);
-    addMasked(WIDE, FACTORS + 32 * (n & 3), 0xffffffff);
+    addMaskedNarrow(WIDE, ONE, 0xffffffff);
+    addMaskedNarrow(WIDE, FACTORS + 32 * (n & 3), 0xffffffff);
     reduceNarrow(ONE, WIDE, 0);
     write(to + 32 * n, ONE);
   }
@@ -360,7 +382,7 @@ export function openRows(to: usize, gamma: usize, bits: usize, masked: usize): v
     clear(WIDE);
     read(WIDE, gamma + 32 * n);
     read(ONE, masked + 32 * n);
-    addMasked(WIDE, ONE, maskOf(bits, n >> 2));
+    addMaskedNarrow(WIDE, ONE, maskOf(bits, n >> 2));
     reduceNarrow(ONE, WIDE, 0);
     write(to + 32 * n, ONE);
   }
