@@ -433,6 +433,8 @@ describe('states', () => {
       concat(bytes.subarray(0, 1), u8(0), bytes.subarray(2)),
       concat(bytes.subarray(0, 1), u8(1), bytes.subarray(2)),
       concat(bytes.subarray(0, 1), u8(7), bytes.subarray(2)),
+      // No key types at all, in the length that this would have.
+      concat(bytes.subarray(0, 1), u8(0), random(messageLength(p2StateLayout([])))),
     ])
       expect(abortOf(() => dkg.p2Finish(bad as dkg.P2State, run.D3, random))).toBe('E_STATE');
     expect(bytes.length).toBe(2 + messageLength(p2StateLayout(bothTypes)));

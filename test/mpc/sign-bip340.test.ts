@@ -409,6 +409,21 @@ test('CB-MPC-126, attack 30: a wrong share at either node releases nothing', () 
 });
 
 describe('nonces', () => {
+  test('are wiped when they are spent, and when S2 is refused', () => {
+    const request = requestOf();
+    for (const good of [true, false]) {
+      const [state, S1] = p1Start(share1, request, random);
+      const kept = state.take();
+      const S2 = good ? p2Respond(share2, request, S1, random) : new Uint8Array(98);
+      expect(abortOf(() => p1Finish({ take: () => kept }, share1, request, S2))).toBe(
+        good ? 'accepted' : 'E_MSG',
+      );
+      for (const secret of [kept.nonces.d, kept.nonces.e]) expect(toHex(secret)).toBe('00'.repeat(32));
+    }
+    // The shares are not.
+    for (const { x } of [share1, share2]) expect(x.some((b) => b !== 0)).toBe(true);
+  });
+
   test('attack 19: the same S1 twice gives other nonces; stuck randomness gives others for other requests and shares', () => {
     const request = requestOf();
     const [, S1] = p1Start(share1, request, random);

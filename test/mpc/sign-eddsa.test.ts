@@ -384,6 +384,21 @@ describe('S1 and S2, every field changed', () => {
 });
 
 describe('nonces', () => {
+  test('are wiped when they are spent, and when S2 is refused', () => {
+    const request = requestOf(utf8('wiped'));
+    for (const good of [true, false]) {
+      const [state, S1] = p1Start(share1, request, random);
+      const kept = state.take();
+      const S2 = good ? p2Respond(share2, request, S1, random) : new Uint8Array(96);
+      expect(abortOf(() => p1Finish({ take: () => kept }, share1, request, S2))).toBe(
+        good ? 'accepted' : 'E_MSG',
+      );
+      for (const secret of [kept.nonces.d, kept.nonces.e]) expect(toHex(secret)).toBe('00'.repeat(32));
+    }
+    // The shares are not.
+    for (const { x } of [share1, share2]) expect(x.some((b) => b !== 0)).toBe(true);
+  });
+
   test('attack 19: the same S1 twice gives other nonces at P2', () => {
     const request = requestOf(utf8('twice'));
     const [, S1] = p1Start(share1, request, random);
