@@ -25,11 +25,11 @@ import {
 import { readBody, readParams, readQuery } from '#shared/wire/parse.ts';
 import { type Body, matchRoute, type Params, type RouteName } from '#shared/wire/routes.ts';
 import { type Actor, authenticate, requireScope } from './authenticate.ts';
-import { walletKeyOf } from './keys-of.ts';
 import type { Clock } from './ports.ts';
 import { type ActiveKey, firstEpoch, type Ledger } from './stores/ledger.ts';
 import type { RegistryStore } from './stores/registry.ts';
 import type { Resources, Wallet } from './stores/resources.ts';
+import { walletKeyOf } from './wallet-key.ts';
 
 export interface IntakePorts {
   readonly registry: RegistryStore;

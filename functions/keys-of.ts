@@ -5,7 +5,6 @@
  */
 import { type Bytes, toBase64url } from '#shared/bytes.ts';
 import { type AddressType, addressOf, type Blockchain, chainInfo } from '#shared/chains/chains.ts';
-import type { WalletKey } from '#shared/chains/payload.ts';
 import { CustodyError } from '#shared/errors.ts';
 import {
   type DerivedEd25519,
@@ -17,7 +16,6 @@ import type { EdPoint } from '#shared/mpc/ed25519.ts';
 import type { Point } from '#shared/mpc/secp256k1.ts';
 import { recent } from './recent.ts';
 import type { AccountKeys } from './stores/ledger.ts';
-import type { Wallet } from './stores/resources.ts';
 
 const missing = (keyType: string): CustodyError =>
   new CustodyError('key_type_missing', `the wallet set has no ${keyType} key`);
@@ -62,11 +60,4 @@ export function walletKeyAt(
   const publicKey =
     chainInfo(blockchain).curve === 'secp256k1' ? secp256k1At(account, path).Q : ed25519At(account, path).A;
   return { publicKey, address: addressOf(blockchain, addressType, publicKey) };
-}
-
-/** What the chain decoders need to know of a wallet. */
-export function walletKeyOf(account: AccountKeys, wallet: Wallet): WalletKey {
-  const { blockchain, path, publicKey, address, addressType } = wallet;
-  const xpub = account.secp256k1 && { accountXpub: { Q: account.secp256k1, cc: account.cc } };
-  return { blockchain, path, publicKey, address, ...(addressType && { addressType }), ...xpub };
 }

@@ -3,8 +3,7 @@
  * @module
  */
 import { toHex } from '#shared/bytes.ts';
-import { exportXpub } from '#shared/mpc/derive.ts';
-import type { Point } from '#shared/mpc/secp256k1.ts';
+import { exportXpub } from '#shared/crypto/xpub.ts';
 import type { Answer as Reply } from '#shared/wire/routes.ts';
 import type { Wallet, WalletSet } from './stores/resources.ts';
 
@@ -22,7 +21,7 @@ export function walletSetView(set: WalletSet, state: WalletSetState): Reply<'get
       ...(secp256k1 && { secp256k1: toHex(secp256k1) }),
       ...(ed25519 && { ed25519: toHex(ed25519) }),
     },
-    ...(secp256k1 && { xpub: exportXpub(secp256k1 as Point, cc) }),
+    ...(secp256k1 && { xpub: exportXpub(secp256k1, cc) }),
     created,
     auditEventId,
   };

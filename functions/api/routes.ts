@@ -15,7 +15,6 @@ import { maxWallets } from '#shared/wire/requests.ts';
 import { type Answer as Reply, type RouteName, routes } from '#shared/wire/routes.ts';
 import { type Actor, authenticate, requireScope } from '../authenticate.ts';
 import type { Handlers, HttpRequest, RouteHandler } from '../http.ts';
-import { walletKeyOf } from '../keys-of.ts';
 import type { Clock } from '../ports.ts';
 import type { RateLimiter } from '../rate-limit.ts';
 import type { Idempotency } from '../stores/idempotency.ts';
@@ -23,6 +22,7 @@ import { firstEpoch, type Ledger } from '../stores/ledger.ts';
 import type { RegistryStore } from '../stores/registry.ts';
 import type { Resources } from '../stores/resources.ts';
 import { type WalletSetState, walletSetView, walletView } from '../views.ts';
+import { walletKeyOf } from '../wallet-key.ts';
 
 export interface ApiPorts {
   readonly registry: RegistryStore;

@@ -5,9 +5,7 @@
  * @module
  */
 import { createHmac } from 'node:crypto';
-import { sha256 } from '@noble/hashes/sha2.js';
-import { createBase58check } from '@scure/base';
-import { type Bytes, concat, fromHex, u8, u32be } from '../bytes.ts';
+import { type Bytes, concat, u8, u32be } from '../bytes.ts';
 import { CustodyError } from '../errors.ts';
 import * as ed from './ed25519.ts';
 import { parsePath } from './path.ts';
@@ -108,12 +106,3 @@ export function deriveEd25519(A: ed.EdPoint, cc: Bytes, path: string): DerivedEd
   }
   return at;
 }
-
-const base58check = createBase58check(sha256);
-
-/**
- * The account key as a BIP-32 extended public key (mainnet `xpub`) of depth 0: any BIP-32 wallet derives the
- * same addresses from it. With it, one derived private key is enough for the account's private key.
- */
-export const exportXpub = (Q: secp.Point, cc: Bytes): string =>
-  base58check.encode(concat(fromHex('0488b21e'), new Uint8Array(9), cc, Q));

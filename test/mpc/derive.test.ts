@@ -7,11 +7,11 @@ import { sha512 } from '@noble/hashes/sha2.js';
 import { HDKey } from '@scure/bip32';
 import fc from 'fast-check';
 import { concat, fromHex, toHex, u8, u32be } from '#shared/bytes.ts';
+import { exportXpub } from '#shared/crypto/xpub.ts';
 import { CustodyError } from '#shared/errors.ts';
 import {
   deriveEd25519,
   deriveSecp256k1,
-  exportXpub,
   IndexInvalid,
   stepEd25519,
   stepSecp256k1,
