@@ -34,6 +34,8 @@ export interface NodeConfig extends ProgramConfig {
   readonly tlsFolder: string;
   /** Node 1 only: where Node 2 answers. */
   readonly peerUrl: string | undefined;
+  /** base64url SHA-256 of the program's bundle, which delegations name; empty if it is not known. */
+  readonly bundle: string;
   /** Hex SHA-256 of the operator's invitation; undefined where everyone may found: locally. */
   readonly invitation: string | undefined;
   /** Node 1: how long a request holds its idempotency key; longer than a request may run. */
@@ -89,6 +91,10 @@ const node = program.extend({
   PLANBOK_PEER_IDENTITY: spki,
   PLANBOK_PEER_URL: z.url({ protocol: /^https$/ }).optional(),
   PLANBOK_TLS_DIR: z.string().min(1),
+  PLANBOK_BUNDLE: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{43}$/, 'must be a SHA-256, base64url')
+    .default(''),
   PLANBOK_INVITATION: z
     .string()
     .regex(/^[0-9a-f]{64}$/, 'must be the SHA-256 of the invitation, hex')
@@ -166,6 +172,7 @@ export function readNodeConfig(expected: 'node1' | 'node2', env: Environment = p
     peerIdentity: values.PLANBOK_PEER_IDENTITY,
     peerUrl: values.PLANBOK_PEER_URL,
     tlsFolder: values.PLANBOK_TLS_DIR,
+    bundle: values.PLANBOK_BUNDLE,
     leaseMs: values.PLANBOK_LEASE_MS,
     // Away from a laptop a node without an invitation founds nothing: no token has this hash.
     invitation: values.PLANBOK_INVITATION ?? (common.local ? undefined : '0'.repeat(64)),

@@ -12,9 +12,9 @@ import { methodsOf } from './methods.ts';
 import { routesOf, tlsKeyHashKey } from './router.ts';
 
 const config = readNodeConfig('node2');
-const { peerIdentity, invitation } = config;
+const { peerIdentity, invitation, bundle } = config;
 const ports = node2Ports(config);
-const node = nodeOf(ports, { node: 'node2', peerIdentity });
+const node = nodeOf(ports, { node: 'node2', peerIdentity, bundle });
 const methods = methodsOf(node, invitation === undefined ? {} : { invitation });
 
 const server = await startGrpcServer({

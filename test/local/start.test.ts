@@ -14,7 +14,8 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
-import { readPublic } from '../../client/planbok.ts';
+import { readOwner } from '../../client/owner.ts';
+import { Planbok, readPublic } from '../../client/planbok.ts';
 import { startLocalAws } from '../../local/aws.ts';
 import { permissionFlags, reaches } from '../../local/permissions.ts';
 import { testCredential } from '../support/local-aws.ts';
@@ -183,7 +184,12 @@ onLinux(
 
     const second = start(folder);
     await second.up;
-    expect(readJson(join(folder, 'run.json')).orgId).toBe(orgId);
+    const { api, orgId: again } = readJson(join(folder, 'run.json'));
+    expect(again).toBe(orgId);
+    // Both from disk: the owner's credential, and the organization that the node knows it for.
+    const { organization, key, identities } = readOwner(readFileSync(join(folder, 'owner.json'), 'utf8'));
+    const app = new Planbok({ url: api, organization, identities, credential: key });
+    await expect(app.organizations.get()).resolves.toMatchObject({ id: orgId });
     const reset = () => spawnSync(process.execPath, [join(root, 'local', 'reset.mjs'), '--data', folder]);
     expect(reset().status).toBe(1);
     expect(existsSync(join(folder, 'owner.json'))).toBe(true);
