@@ -2,11 +2,10 @@
  * Authorities and leaves for tests, good ones and every kind of bad one, with keys in memory.
  * @module
  */
-import { generateKeyPairSync, sign } from 'node:crypto';
+import { generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { X509Certificate } from '@peculiar/x509';
 import { type Authority, issueAuthority, issueCrl, issueLeaf, type Leaf } from '../../local/pki.ts';
 
 const hour = 3_600_000;
