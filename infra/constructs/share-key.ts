@@ -34,7 +34,7 @@ export class ShareKey extends Construct {
         StringEquals: {
           'kms:EncryptionContext:planbok:app': 'planbok',
           'kms:EncryptionContext:planbok:node': node,
-          'kms:EncryptionContext:planbok:purpose': ['share', 'dkg'],
+          'kms:EncryptionContext:planbok:purpose': ['share', 'dkg', 'hedge'],
           ...(sourceVpce !== undefined && { 'aws:SourceVpce': sourceVpce }),
         },
         // Present, whatever they are ...
