@@ -87,7 +87,6 @@ const config = z
   });
 
 export type DeploymentConfig = z.infer<typeof config>;
-export type NodeDeployment = DeploymentConfig['nodes']['node1'];
 
 /**
  * @param file its name, for the message
