@@ -21,7 +21,7 @@ import { type ActorRequest, contentDigestOf, signHttpRequest } from '../../share
 import { selfTestLimit } from '../../shared/mpc/self-test.ts';
 import { p1Start } from '../../shared/mpc/sign-ecdsa.ts';
 import { askSet, askSignature, askWallets, done, hello, newKey, settle, spend } from '../support/ask.ts';
-import { beginEcdsa, bodies, callNode2, schnorrS1, sessionOf } from '../support/hostile-node1.ts';
+import { beginEcdsa, bodies, callNode2, schnorrS1, sessionOf } from '../support/hostile.ts';
 import { hurry } from '../support/hurry.ts';
 import { fresh, type Owner, owner, twoNodes, type World } from '../support/two-nodes.ts';
 

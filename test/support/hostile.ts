@@ -1,17 +1,23 @@
 /**
- * A Node 1 with all of its own keys that asks Node 2 what it likes: valid envelopes, any body.
+ * A hostile node with all of its own keys: a Node 1 that asks what it likes in valid envelopes, a Node 2 that
+ * answers what it likes.
  * @module
  */
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { ed25519 } from '@noble/curves/ed25519.js';
+import { sealEnvelope } from '../../functions/channel/envelope.ts';
 import { readSignatureRequest } from '../../functions/intake.ts';
-import { ecdsaRequest, type Job, jobOf } from '../../functions/signing.ts';
+import { ecdsaRequest, type Job, jobOf, openShares } from '../../functions/signing.ts';
 import type { ActiveKey } from '../../functions/stores/ledger.ts';
 import {
   ActorRequestSchema,
   Dkg1RequestSchema,
+  EnvelopeSchema,
   Sign1RequestSchema,
+  Sign1ResponseSchema,
   Sign2RequestSchema,
+  Sign2ResponseSchema,
+  SignedSchema,
   SignSchnorrRequestSchema,
   StatementRequestSchema,
   WalletsRequestSchema,
@@ -19,7 +25,9 @@ import {
 import { type Bytes, concat } from '../../shared/bytes.ts';
 import { authorisationDigest, sessionIdOf } from '../../shared/intent/authorisation.ts';
 import type { ActorRequest } from '../../shared/intent/http-signature.ts';
-import { p1Start } from '../../shared/mpc/sign-ecdsa.ts';
+import type { Arithmetic } from '../../shared/mpc/arithmetic.ts';
+import { kernel } from '../../shared/mpc/kernel/kernel.ts';
+import { p1Middle, p1Start } from '../../shared/mpc/sign-ecdsa.ts';
 import { fresh, type World } from './two-nodes.ts';
 
 /** Two points: a first message that a Schnorr signature can go on from. */
@@ -87,4 +95,53 @@ export async function beginEcdsa(world: World, request: ActorRequest, index = 0)
   const id = { sid: key.account.sid, epoch: key.epoch, hedgeSeed: fresh(32) };
   const [started, S1] = p1Start(id, ecdsaRequest(key.account, job), fresh);
   return { job, key, started, S1 };
+}
+
+/** A session up to its third message, which is not sent. */
+export interface Opened extends Begun {
+  readonly request: ActorRequest;
+  readonly S2: Bytes;
+  readonly S3: Bytes;
+  readonly middle: ReturnType<typeof p1Middle>[0];
+  /** Sends a third message: Node 2's answer (S4) or the code it refuses with. */
+  finish(S3?: Bytes): Promise<Bytes | string>;
+}
+
+/** @throws {Error} with the code if Node 2 refuses S1 */
+export async function openEcdsa(
+  world: World,
+  request: ActorRequest,
+  { arithmetic = kernel, index = 0 }: { readonly arithmetic?: Arithmetic; readonly index?: number } = {},
+): Promise<Opened> {
+  const begun = await beginEcdsa(world, request, index);
+  const { job, key, started, S1 } = begun;
+  const reply = await callNode2(world, 'Sign1', job.session, bodies.Sign1(request, index, S1));
+  if (typeof reply === 'string') throw new Error(reply);
+  const { s2: S2 } = fromBinary(Sign1ResponseSchema, reply);
+  const share = (await openShares(world.lead.node, key, ['secp256k1'])).secp256k1;
+  if (share === undefined) throw new RangeError('no share');
+  const [middle, S3] = p1Middle(started, share, ecdsaRequest(key.account, job), S2, fresh, arithmetic);
+  const finish = async (third = S3) => {
+    const answer = await callNode2(world, 'Sign2', job.session, bodies.Sign2(third), 3);
+    return typeof answer === 'string' ? answer : fromBinary(Sign2ResponseSchema, answer).s4;
+  };
+  return { ...begun, request, S2, S3, middle, finish };
+}
+
+/**
+ * Node 2 turned hostile: what it answers is changed and sealed again with its own key.
+ * @param change null: the answer stays as it is
+ */
+export function hostileNode2(world: World, change: (method: string, body: Bytes) => Bytes | null): void {
+  world.wire = async (method, envelope, deliver) => {
+    const answer = fromBinary(EnvelopeSchema, await deliver(envelope));
+    const content = fromBinary(SignedSchema, answer.signed);
+    const body = content.errorCode === '' ? change(method, content.body) : null;
+    if (body === null) return toBinary(EnvelopeSchema, answer);
+    const { session, step, answers } = content;
+    const head = { from: 'node2', to: 'node1', method, session, step } as const;
+    const voice = await world.second.identity.voice();
+    const sealed = sealEnvelope(voice, head, { body, answers }, world.clockMs);
+    return toBinary(EnvelopeSchema, create(EnvelopeSchema, sealed.envelope));
+  };
 }
