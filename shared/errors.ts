@@ -87,7 +87,7 @@ export class CustodyError extends Error {
 }
 
 /**
- * What a protocol round can find wrong with a peer's message (`ecdsa.md` 9). `E_OT`, `E_VOLE`, `E_GAMMA`
+ * What a protocol round can find wrong with a peer's message (docs/protocol.md). `E_OT`, `E_VOLE`, `E_GAMMA`
  * lock the key at the node that sees them; `E_COM`, `E_PK`, `E_SIG`, `E_POK` count a strike; the others
  * only close the session.
  */

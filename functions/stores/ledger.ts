@@ -8,7 +8,7 @@ import type { AbortCode } from '#shared/errors.ts';
 import type { KeyType } from '#shared/mpc/context.ts';
 import type { Clock, Item, Log, Table, When } from '../ports.ts';
 
-/** LOCKED_OT ends with a refresh only; LOCKED_CHK may be cleared by a human (ecdsa.md 8). */
+/** LOCKED_OT ends with a refresh only; LOCKED_CHK may be cleared by a human (docs/protocol.md). */
 export type KeyState = 'PENDING' | 'ACTIVE' | 'LOCKED_OT' | 'LOCKED_CHK';
 
 /** The public side of a wallet set's keys, stored in the same write that makes them active. */

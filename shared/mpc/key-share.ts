@@ -1,6 +1,6 @@
 /**
  * The secp256k1 record of one node: its additive share of the key, and the keys of both oblivious-transfer
- * directions (ecdsa.md 2). Both nodes have the same shape.
+ * directions (docs/protocol.md). Both nodes have the same shape.
  * @module
  */
 import { type Bytes, u32be } from '../bytes.ts';

@@ -1,6 +1,6 @@
 /**
  * The four messages of an ECDSA signature as layouts, and what binds them: the request hash, the commitments,
- * the two session ids and the hedged randomness (ecdsa.md 3, 4).
+ * the two session ids and the hedged randomness (docs/protocol.md).
  * @module
  */
 import { type Bytes, concat, u8, u32be, utf8 } from '../bytes.ts';

@@ -1,6 +1,6 @@
 /**
  * What Node 2 keeps between its two messages of an ECDSA signature: one sealed, single-use value of 273 bytes.
- * Whoever stores it must hand it out once (ecdsa.md 7): two answers from one state give Node 2's share away.
+ * Whoever stores it must hand it out once (docs/protocol.md): two answers from one state give Node 2's share away.
  * @module
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto';

@@ -83,7 +83,7 @@ export function p1Start(share: EcdsaKeyId, request: EcdsaRequest, random: Random
   });
 }
 
-/** What Node 2 stores with the attempt. `sealed` may be handed out once (ecdsa.md 7). */
+/** What Node 2 stores with the attempt. `sealed` may be handed out once (docs/protocol.md). */
 export interface P2Stored {
   /** 96 bytes. */
   readonly S1: Bytes;

@@ -5,7 +5,7 @@
  */
 export const tags = {
   context: 'planbok/v1/ctx',
-  // Key generation (ecdsa.md 2, protocol.md 4).
+  // Key generation (docs/protocol.md).
   dkgCommit: 'planbok/v1/dkg/com',
   dkgOtSid: 'planbok/v1/dkg/ot-sid',
   dkgSid: 'planbok/v1/dkg/sid',
@@ -18,7 +18,7 @@ export const tags = {
   otKey: 'planbok/v1/ot/key',
   // Proof of knowledge of a discrete logarithm.
   dlogChallenge: 'planbok/v1/pok',
-  // ECDSA signing (ecdsa.md 3, 4, 7).
+  // ECDSA signing (docs/protocol.md).
   signRequest: 'planbok/v1/sign/s1',
   signBind: 'planbok/v1/sign/bind',
   signCommit: 'planbok/v1/sign/com',
