@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { Bytes } from '#shared/bytes.ts';
 import type { NodeName } from '#shared/crypto/attestation.ts';
 import { type Context, contextOf, type KeyType } from '#shared/mpc/context.ts';
+import { guarded } from '#shared/mpc/fresh.ts';
 import type { Actor } from './authenticate.ts';
 import { type NodeIdentity, nodeIdentity } from './channel/identity.ts';
 import type { Clock, KeyService, Log, Random, Table, Tables } from './ports.ts';
@@ -50,17 +51,35 @@ export interface Node {
   readonly counters: Table;
   readonly clock: Clock;
   readonly random: Random;
+  /**
+   * 32 secret bytes that do not come from this process's randomness: KMS made them. They hedge a nonce that is
+   * drawn before the share is unwrapped. One KMS call in the life of the process.
+   */
+  readonly hedgeSeed: () => Promise<Bytes>;
   readonly log: Log;
   readonly admit?: (actor: Actor) => void;
 }
 
+/** Runs once; a failure is not remembered. */
+function onceDone<T>(run: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | undefined;
+  return () => {
+    running ??= run().catch((error) => {
+      running = undefined;
+      throw error;
+    });
+    return running;
+  };
+}
+
 export function nodeOf(ports: NodePorts, { node, peerIdentity, bundle }: NodeSettings): Node {
-  const { tables, keys, clock, random, log, admit } = ports;
+  const { tables, keys, clock, random: source, log, admit } = ports;
+  const random = guarded(source);
   const vault = vaultOf({ keys, random, node });
   const peer = node === 'node1' ? 'node2' : 'node1';
   return {
     node,
-    identity: nodeIdentity(node, ports, bundle),
+    identity: nodeIdentity(node, { keys, clock, random }, bundle),
     identities: async () =>
       ({ [node]: await keys.identity(), [peer]: peerIdentity }) as Record<NodeName, Bytes>,
     registry: registryOver(tables.registry),
@@ -74,6 +93,7 @@ export function nodeOf(ports: NodePorts, { node, peerIdentity, bundle }: NodeSet
     clock,
     random,
     log,
+    hedgeSeed: onceDone(() => vault.freshKey({ purpose: 'hedge', key: node, epoch: 0 })),
     ...(admit && { admit }),
   };
 }

@@ -3,7 +3,7 @@
  * do not come to the same, the protocol's first check ends the session.
  * @module
  */
-import { type Bytes, u32be } from '#shared/bytes.ts';
+import { type Bytes, equalBytes, u32be } from '#shared/bytes.ts';
 import type { ToSign } from '#shared/chains/payload.ts';
 import { CustodyError } from '#shared/errors.ts';
 import { sessionIdOf } from '#shared/intent/authorisation.ts';
@@ -27,6 +27,9 @@ export interface Job extends ToSign {
   /** Hash of the canonical request, 32 bytes: in every hash of the session. */
   readonly reqHash: Bytes;
 }
+
+export const keyTypeOf = ({ algorithm }: Pick<Job, 'algorithm'>): KeyType =>
+  algorithm === 'eddsa' ? 'ed25519' : 'secp256k1';
 
 /** @param authorisation digest of the actor's authorisation, 32 bytes */
 export const jobOf = (toSign: ToSign, authorisation: Bytes, index: number): Job => ({
@@ -65,16 +68,22 @@ export const eddsaRequest = (account: AccountKeys, job: Job): EddsaRequest => ({
 });
 
 /**
- * This node's shares of an active key: one KMS call. The caller wipes them with {@link wipeShares}.
+ * This node's shares of an active key, of these types: one KMS call. The caller wipes them with {@link wipeShares}.
  * @throws {CustodyError} `share_unreadable`
  */
 export async function openShares(
   node: Node,
   { key, epoch, attempt, account }: ActiveKey,
+  keyTypes: readonly KeyType[],
 ): Promise<KeyShares> {
   const blob = await node.shares.open({ key, epoch, attempt, ctx: account.ctx });
   try {
-    return decodeShareBlob(node.node === 'node1' ? 1 : 2, blob);
+    const shares = decodeShareBlob(node.node === 'node1' ? 1 : 2, blob, keyTypes);
+    // An item moved here from another attempt at the same key opens, and is not this key.
+    for (const share of [shares.secp256k1, shares.ed25519])
+      if (share !== undefined && !equalBytes(share.sid, account.sid))
+        throw new CustodyError('share_unreadable', 'the share is of another key generation');
+    return shares;
   } finally {
     blob.fill(0);
   }

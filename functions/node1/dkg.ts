@@ -111,7 +111,7 @@ async function resolvePending(
 
 /** One signature by each new key. @throws {CustodyError} as {@link signJob}; the keys then stay unlisted */
 export async function selfTest(lead: Lead, key: ActiveKey): Promise<void> {
-  const shares = openShares(lead.node, key);
+  const shares = openShares(lead.node, key, key.account.keyTypes);
   shares.catch(() => undefined);
   try {
     for (const keyType of key.account.keyTypes) {

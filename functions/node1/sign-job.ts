@@ -64,8 +64,9 @@ async function signEcdsa(
 ): Promise<Signature> {
   const request = ecdsaRequest(key.account, job);
   const name = { sid: key.account.sid, epoch: key.epoch };
-  // The share is still being opened; fresh randomness of the process hedges the nonce in its place.
-  const [started, s1] = ecdsa.p1Start({ ...name, hedgeSeed: node.random(32) }, request, node.random);
+  // The share is still being opened; a seed that KMS made for this process hedges the nonce in its place.
+  const hedgeSeed = await node.hedgeSeed();
+  const [started, s1] = ecdsa.p1Start({ ...name, hedgeSeed }, request, node.random);
   const ask = toBinary(Sign1RequestSchema, create(Sign1RequestSchema, { purpose, index, s1 }));
   const { s2 } = fromBinary(Sign1ResponseSchema, await peer.call('Sign1', job.session, 1, ask));
   const share = shareFor(await shares, 'secp256k1');

@@ -10,7 +10,7 @@ import type { ActorRequest } from '#shared/intent/http-signature.ts';
 import type { Answer as Reply } from '#shared/wire/routes.ts';
 import { ActorRequestSchema } from '../../proto/generated/planbok/node/v1/node_pb.ts';
 import { type AuthorisedSignature, readSignatureRequest } from '../intake.ts';
-import { jobOf, openShares, wipeShares } from '../signing.ts';
+import { jobOf, keyTypeOf, openShares, wipeShares } from '../signing.ts';
 import { type Answer, auditEventId, type Lead, once } from './lead.ts';
 import { signJob } from './sign-job.ts';
 
@@ -74,7 +74,7 @@ async function signAll(
   { key, decoded, authorisation }: AuthorisedSignature,
 ): Promise<Signature[]> {
   const purpose = { case: 'request', value: create(ActorRequestSchema, request) } as const;
-  const shares = openShares(lead.node, key);
+  const shares = openShares(lead.node, key, [...new Set(decoded.toSign.map(keyTypeOf))]);
   // Awaited later, beside the first round trip; a failure until then is not an unhandled one.
   shares.catch(() => undefined);
   const signatures: Signature[] = [];

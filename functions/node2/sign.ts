@@ -36,6 +36,7 @@ import {
   isActive,
   type Job,
   jobOf,
+  keyTypeOf,
   openShares,
   selfTestJob,
   shareFor,
@@ -65,7 +66,7 @@ export async function sign1(node: Node, { session, body, receivedMs }: PeerReque
     const admitted = await admit(node, purpose, index, session, ['ecdsa']);
     const { key, job } = admitted;
     await count(node, admitted);
-    const shares = await openShares(node, key);
+    const shares = await openShares(node, key, ['secp256k1']);
     try {
       const share = shareFor(shares, 'secp256k1');
       const request = ecdsaRequest(key.account, job);
@@ -107,7 +108,7 @@ async function answerThird(node: Node, session: Bytes, s3: Bytes): Promise<Bytes
   const [keyId, epoch] = [facts['key'] as string, facts['epoch'] as number];
   const key = await node.ledger.read(keyId, epoch);
   if (key?.state !== 'ACTIVE' || key.account === undefined) throw new Refused('not active');
-  const shares = await openShares(node, key as ActiveKey);
+  const shares = await openShares(node, key as ActiveKey, ['secp256k1']);
   try {
     const request = ecdsaRequest(key.account, {
       path: facts['path'] as string,
@@ -136,7 +137,7 @@ export async function signSchnorr(node: Node, { session, body, receivedMs }: Pee
     const { key, job } = admitted;
     await count(node, admitted);
     if (!(await node.sessions.begin(session, factsOf(admitted)))) throw new Refused('seen before');
-    const shares = await openShares(node, key);
+    const shares = await openShares(node, key, [keyTypeOf(job)]);
     try {
       const s2 =
         job.algorithm === 'eddsa'

@@ -18,6 +18,7 @@ import type { PeerRequest } from '../channel/serve.ts';
 import { type Allocation, branchOf, deriveWallets } from '../derive-wallets.ts';
 import { readWalletsRequest } from '../intake.ts';
 import type { Node } from '../node.ts';
+import type { Wallet } from '../stores/resources.ts';
 import { requireSession } from './session.ts';
 
 export async function wallets(node: Node, { session, body }: PeerRequest): Promise<Bytes> {
@@ -29,11 +30,19 @@ export async function wallets(node: Node, { session, body }: PeerRequest): Promi
   const { account } = authorised.key;
   const made = deriveWallets(authorised, account, allocation);
   // Before the answer: an address that leaves this node is one that it will sign for.
-  await Promise.all(made.map((wallet) => node.resources.addWallet(wallet)));
+  await Promise.all(made.map((wallet) => store(node, wallet)));
   const voice = await node.identity.voice();
   const proofs = made.map((wallet) => proveAddress(node, voice, account, wallet));
   const answer = { wallets: utf8(JSON.stringify({ allocation, proofs })) };
   return toBinary(WalletsResponseSchema, create(WalletsResponseSchema, answer));
+}
+
+/** @throws {CustodyError} `storage_unavailable` if another wallet stands under this id: never show an address that would not sign */
+async function store(node: Node, wallet: Wallet): Promise<void> {
+  if (await node.resources.addWallet(wallet)) return;
+  const stored = await node.resources.findWallet(wallet.id);
+  if (stored?.path !== wallet.path || stored.address !== wallet.address)
+    throw new CustodyError('storage_unavailable', 'the records of this wallet disagree');
 }
 
 /**

@@ -14,7 +14,7 @@ export interface Operations {
   admit(digest: Bytes, index: number, limit?: number): Promise<boolean>;
   /** What was committed for this operation, canonical JSON. */
   committed(digest: Bytes): Promise<string | undefined>;
-  /** Commits a result, once. Resolves to what stands committed, this one or an earlier one. */
+  /** Commits a result, once and for good. Resolves to what stands committed, this one or an earlier one. */
   commit(digest: Bytes, result: string): Promise<string>;
 }
 
@@ -33,9 +33,9 @@ export function operationsOver(table: Table, clock: Clock): Operations {
       return (await table.get(keyOf(digest)))?.['result'] as string | undefined;
     },
     async commit(digest, result) {
-      const stored = await table.update(keyOf(digest), { set: { result, ttl: ttl() } }, [
-        [['result', 'absent']],
-      ]);
+      // Kept for ever: what was committed once must be found by the last of all retries.
+      const change = { set: { result }, remove: ['ttl'] };
+      const stored = await table.update(keyOf(digest), change, [[['result', 'absent']]]);
       return stored === null ? ((await table.get(keyOf(digest)))?.['result'] as string) : result;
     },
   };

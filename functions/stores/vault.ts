@@ -12,7 +12,7 @@ import type { EncryptionContext, KeyService, Random } from '../ports.ts';
 
 /** What a ciphertext is for. */
 export interface Purpose {
-  readonly purpose: 'share' | 'dkg';
+  readonly purpose: 'share' | 'dkg' | 'hedge';
   readonly key: string;
   readonly epoch: number;
 }
@@ -25,6 +25,8 @@ export interface Sealed {
 }
 
 export interface Vault {
+  /** 32 bytes of KMS's own randomness. One KMS call. */
+  freshKey(purpose: Purpose): Promise<Bytes>;
   /** One KMS call. The caller still owns `plaintext` and wipes it. */
   seal(purpose: Purpose, header: Bytes, plaintext: Bytes): Promise<Sealed>;
   /** One KMS call. The caller wipes the result. @throws {CustodyError} `share_unreadable` */
@@ -46,6 +48,9 @@ export function vaultOf({ keys, random, node }: VaultPorts): Vault {
     'planbok:epoch': String(epoch),
   });
   return {
+    async freshKey(purpose) {
+      return (await keys.generateDataKey(contextOf(purpose))).key;
+    },
     async seal(purpose, header, plaintext) {
       const { key, wrapped } = await keys.generateDataKey(contextOf(purpose));
       try {

@@ -5,7 +5,7 @@
  */
 import { type Bytes, lengthPrefixed } from '../bytes.ts';
 import { CustodyError } from '../errors.ts';
-import type { Role } from './context.ts';
+import { type KeyType, keyTypeOrder, type Role } from './context.ts';
 import { decodeEdKeyShare, type EdKeyShare, encodeEdKeyShare } from './ed-key-share.ts';
 import { decodeKeyShare, type EcdsaKeyShare, encodeKeyShare } from './key-share.ts';
 import { wipe } from './wipe.ts';
@@ -43,14 +43,21 @@ function cutTwo(blob: Bytes): [Bytes, Bytes] {
   return [first, second];
 }
 
-/** @throws {CustodyError} `share_unreadable` unless the blob is exactly what {@link encodeShareBlob} makes */
-export function decodeShareBlob(role: Role, blob: Bytes): KeyShares {
+/**
+ * @param keyTypes records to decode; the others are not copied
+ * @throws {CustodyError} `share_unreadable` unless the blob is exactly what {@link encodeShareBlob} makes
+ */
+export function decodeShareBlob(
+  role: Role,
+  blob: Bytes,
+  keyTypes: readonly KeyType[] = keyTypeOrder,
+): KeyShares {
   try {
     const [first, second] = cutTwo(blob);
     if (first.length + second.length === 0) throw new RangeError('no share at all');
     const shares = {
-      ...(first.length > 0 && { secp256k1: decodeKeyShare(role, first) }),
-      ...(second.length > 0 && { ed25519: decodeEdKeyShare(role, second) }),
+      ...(first.length > 0 && keyTypes.includes('secp256k1') && { secp256k1: decodeKeyShare(role, first) }),
+      ...(second.length > 0 && keyTypes.includes('ed25519') && { ed25519: decodeEdKeyShare(role, second) }),
     };
     wipe(first, second);
     return shares;
