@@ -119,6 +119,14 @@ export async function startEvm(chainId = 31337): Promise<EvmEngine> {
     if (error !== undefined) throw new Error(error.message);
     return result;
   };
+  /** The block follows the transaction at once, but not before the answer: on a busy machine it takes a while. */
+  const mined = async (hash: string): Promise<{ readonly status: string } | null> => {
+    for (let tries = 0; ; tries++) {
+      const receipt = (await rpc('eth_getTransactionReceipt', hash)) as { status: string } | null;
+      if (receipt !== null || tries === 100) return receipt;
+      await new Promise((done) => setTimeout(done, 20));
+    }
+  };
   return {
     url: anvil.url,
     chainId,
@@ -126,7 +134,7 @@ export async function startEvm(chainId = 31337): Promise<EvmEngine> {
     async send(raw) {
       try {
         const hash = String(await rpc('eth_sendRawTransaction', raw));
-        const receipt = (await rpc('eth_getTransactionReceipt', hash)) as { status: string } | null;
+        const receipt = await mined(hash);
         return { accepted: receipt?.status === '0x1', reason: receipt?.status ?? 'not mined', hash };
       } catch (e) {
         return { accepted: false, reason: String(e), hash: '' };

@@ -1,0 +1,212 @@
+/**
+ * The whole product as a newcomer runs it: `npm start` on a folder of its own and a free port, its processes,
+ * the client and the command line on it. Whatever happens in a test, nothing of it outlives the test's process.
+ * @module
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { type Owner, readOwner } from '../../client/owner.ts';
+import { Planbok, type PlanbokOptions } from '../../client/planbok.ts';
+
+export const root = resolve(import.meta.dirname, '../..');
+
+export type ProgramName = 'account1' | 'account2' | 'node1' | 'node2';
+export const programNames: readonly ProgramName[] = ['account1', 'account2', 'node1', 'node2'];
+
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** What `--json` printed; undefined if it is not JSON. */
+  readonly json: any;
+  /** What `--json` printed of a failure. */
+  readonly error: any;
+}
+
+export interface Stack {
+  readonly data: string;
+  /** These three are of the latest start. */
+  readonly url: string;
+  readonly owner: Owner;
+  readonly planbok: Planbok;
+  client(options?: Partial<PlanbokOptions>): Planbok;
+  /** `planbok ARGS --data FOLDER`, as a process. */
+  cli(...args: readonly string[]): Promise<Ran>;
+  /** Process ids: of the supervisor, and by program. Linux only. */
+  pid(): number;
+  pids(): Readonly<Record<ProgramName, number>>;
+  /** kill -9 of some programs, or of the supervisor too; resolves when everything has ended. */
+  kill(...names: readonly (ProgramName | 'supervisor')[]): Promise<void>;
+  /** Ends what runs, as Ctrl-C does, and starts it again on the same folder. */
+  restart(): Promise<void>;
+  /** Starts it again after a `kill`. @returns milliseconds until it was ready */
+  start(): Promise<number>;
+  /** Ends it and removes the folder. */
+  stop(): Promise<void>;
+}
+
+/** The environment without what belongs to jest, to another planbok, or to somebody's AWS. */
+export const cleanEnv = (): Record<string, string | undefined> =>
+  Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(?:NODE_OPTIONS|PLANBOK_.*|AWS_.*)$/.test(name)),
+  );
+
+/** Runs a program of the repository to its end. */
+export function runNode(args: readonly string[], options: { input?: Uint8Array; cwd?: string } = {}) {
+  return new Promise<{ code: number; stdout: string; stderr: string }>((done, failed) => {
+    const child = spawn(process.execPath, [...args], {
+      cwd: options.cwd ?? root,
+      env: cleanEnv(),
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const out = { stdout: '', stderr: '' };
+    child.stdout.on('data', (data: Uint8Array) => {
+      out.stdout += new TextDecoder().decode(data);
+    });
+    child.stderr.on('data', (data: Uint8Array) => {
+      out.stderr += new TextDecoder().decode(data);
+    });
+    child.once('error', failed);
+    child.once('close', (code) => done({ code: code ?? -1, ...out }));
+    child.stdin.end(options.input);
+  });
+}
+
+const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
+export async function runCli(args: readonly string[], options: { input?: Uint8Array } = {}): Promise<Ran> {
+  const ran = await runNode([join(root, 'bin', 'planbok.mjs'), ...args], options);
+  const failure = parsed(ran.stderr) as { error?: unknown } | undefined;
+  return { ...ran, json: parsed(ran.stdout), error: failure?.error };
+}
+
+interface Run {
+  readonly child: ChildProcess;
+  readonly url: string;
+  readonly ended: Promise<void>;
+}
+
+/** @throws {Error} with everything it said if it ends before it is ready */
+async function launch(data: string, env: Readonly<Record<string, string>>): Promise<Run> {
+  const child = spawn(
+    process.execPath,
+    [join(root, 'local', 'start.mjs'), '--port', '0', '--data', data],
+    // As under npm, it then ends when this process ends, however that happens.
+    { env: { ...cleanEnv(), npm_lifecycle_event: 'start', ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  const ended = new Promise<void>((done) => child.once('close', () => done()));
+  const url = await new Promise<string>((ready, failed) => {
+    let output = '';
+    const hear = (bytes: Uint8Array) => {
+      output += new TextDecoder().decode(bytes);
+      const found = /^planbok ready (http:\/\/127\.0\.0\.1:\d+)$/m.exec(output)?.[1];
+      if (found !== undefined) ready(found);
+    };
+    child.stdout?.on('data', hear);
+    child.stderr?.on('data', hear);
+    child.once('close', (code) => failed(new Error(`npm start ended with ${code}: ${output}`)));
+  });
+  return { child, url, ended };
+}
+
+/** The children of the supervisor, by what stands on their command lines. */
+function programsOf(pid: number): Record<ProgramName, number> {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .filter(Boolean);
+  const found: Partial<Record<ProgramName, number>> = {};
+  for (const child of children) {
+    const line = readFileSync(`/proc/${child}/cmdline`, 'utf8').split('\0').filter(Boolean);
+    const bundle = /\/(account|node1|node2)\.mjs$/.exec(line.at(-1) ?? '')?.[1];
+    const account = line.map((word) => /^--allow-fs-write=.*\/(account[12])$/.exec(word)?.[1]).find(Boolean);
+    const name = (bundle === 'account' ? account : bundle) as ProgramName | undefined;
+    if (name !== undefined) found[name] = Number(child);
+  }
+  return found as Record<ProgramName, number>;
+}
+
+const isGone = (pid: number): boolean => {
+  try {
+    return /^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return true;
+  }
+};
+
+/** Resolves when none of these processes runs any more. @throws {Error} after 20 s */
+export async function gone(pids: readonly number[]): Promise<void> {
+  for (let tries = 0; !pids.every(isGone); tries++) {
+    if (tries > 1_000) throw new Error(`still running: ${pids.filter((pid) => !isGone(pid))}`);
+    await new Promise((done) => setTimeout(done, 20));
+  }
+}
+
+/** @param env on top of a clean environment, such as `PLANBOK_LEASE_MS`. */
+export async function startStack(env: Readonly<Record<string, string>> = {}): Promise<Stack> {
+  const data = mkdtempSync(join(tmpdir(), 'planbok-e2e-'));
+  let run: Run;
+  try {
+    run = await launch(data, env);
+  } catch (error) {
+    rmSync(data, { recursive: true, force: true });
+    throw error;
+  }
+  const owner = readOwner(readFileSync(join(data, 'owner.json'), 'utf8'));
+  const client = (options: Partial<PlanbokOptions> = {}): Planbok => {
+    const { organization, key: credential, identities } = owner;
+    return new Planbok({ url: run.url, organization, credential, identities, ...options });
+  };
+  let planbok = client();
+  const pid = (): number => run.child.pid ?? 0;
+  const end = async () => {
+    run.child.kill('SIGTERM');
+    const insist = setTimeout(() => run.child.kill('SIGKILL'), 10_000);
+    await run.ended;
+    clearTimeout(insist);
+  };
+  const start = async () => {
+    const before = performance.now();
+    run = await launch(data, env);
+    planbok = client();
+    return performance.now() - before;
+  };
+  return {
+    data,
+    get url() {
+      return run.url;
+    },
+    owner,
+    get planbok() {
+      return planbok;
+    },
+    client,
+    cli: (...args) => runCli([...args, '--data', data]),
+    pid,
+    pids: () => programsOf(pid()),
+    async kill(...names) {
+      const programs = programsOf(pid());
+      const all = [pid(), ...Object.values(programs)];
+      for (const name of names) process.kill(name === 'supervisor' ? pid() : programs[name], 'SIGKILL');
+      await run.ended;
+      await gone(all);
+    },
+    async restart() {
+      await end();
+      await start();
+    },
+    start,
+    async stop() {
+      await end();
+      rmSync(data, { recursive: true, force: true });
+    },
+  };
+}
