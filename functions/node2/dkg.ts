@@ -80,6 +80,7 @@ export async function dkg2(node: Node, { session, body }: PeerRequest): Promise<
 
 export async function status(node: Node, { body }: PeerRequest): Promise<Bytes> {
   const { key, epoch, attempt } = fromBinary(StatusRequestSchema, body);
+  if (key === '' || attempt.length !== 16) throw new CustodyError('request_invalid', 'no attempt is named');
   // First the end of the attempt, then the look: what is found afterwards cannot change any more.
   await node.ledger.discard(key, epoch, attempt);
   const entry = await node.ledger.read(key, epoch);

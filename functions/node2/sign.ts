@@ -207,6 +207,7 @@ async function admitRequest(
 }
 
 async function admitSelfTest(node: Node, { key, epoch, keyType, attempt }: SelfTest): Promise<Admitted> {
+  if (key === '') throw new Refused('no key is named');
   const entry = await node.ledger.read(key, epoch);
   const types: readonly string[] = entry?.account?.keyTypes ?? [];
   if (entry?.state !== 'ACTIVE' || entry.account === undefined || !types.includes(keyType))
