@@ -20,6 +20,9 @@ export class StartError extends Error {
 
 /** The real path of the folder, made if it is not there and closed to everybody else. */
 export function openFolder(path: string): string {
+  // In a permission flag these are more than characters: an account would reach other folders.
+  if (/[*,]/.test(path))
+    throw new StartError(`the path of the data folder must not contain * or a comma: ${path}`);
   privateFolder(path);
   const folder = realpathSync(path);
   // Only a folder of ours is closed: somebody may have named their home.

@@ -123,6 +123,15 @@ const isGone = async (pid: number): Promise<boolean> => {
   return false;
 };
 
+/** The organization is on disk twice: as the owner's credential, and in the registry of the nodes. */
+async function expectKnown(folder: string, orgId: string): Promise<void> {
+  const run = readJson(join(folder, 'run.json'));
+  expect(run.orgId).toBe(orgId);
+  const { organization, key, identities } = readOwner(readFileSync(join(folder, 'owner.json'), 'utf8'));
+  const app = new Planbok({ url: run.api, organization, identities, credential: key });
+  await expect(app.organizations.get()).resolves.toMatchObject({ id: orgId });
+}
+
 const onLinux = process.platform === 'linux' ? test : test.skip;
 
 test(
@@ -184,12 +193,7 @@ onLinux(
 
     const second = start(folder);
     await second.up;
-    const { api, orgId: again } = readJson(join(folder, 'run.json'));
-    expect(again).toBe(orgId);
-    // Both from disk: the owner's credential, and the organization that the node knows it for.
-    const { organization, key, identities } = readOwner(readFileSync(join(folder, 'owner.json'), 'utf8'));
-    const app = new Planbok({ url: api, organization, identities, credential: key });
-    await expect(app.organizations.get()).resolves.toMatchObject({ id: orgId });
+    await expectKnown(folder, orgId);
     const reset = () => spawnSync(process.execPath, [join(root, 'local', 'reset.mjs'), '--data', folder]);
     expect(reset().status).toBe(1);
     expect(existsSync(join(folder, 'owner.json'))).toBe(true);
@@ -201,6 +205,12 @@ onLinux(
     expect(second.output()).toMatch(/account[12] has ended, so everything is stopped/);
     for (const each of others) expect(await isGone(each)).toBe(true);
 
+    // What was acknowledged before the kill is there.
+    const third = start(folder);
+    await third.up;
+    await expectKnown(folder, orgId);
+    third.child.kill('SIGTERM');
+    expect(await third.ended).toBe(0);
     expect(reset().status).toBe(0);
     expect(existsSync(folder)).toBe(false);
   },
@@ -225,6 +235,9 @@ test(
     expect(await taken.ended).toBe(1);
     expect(taken.output()).toContain(`port ${port} is in use`);
     other.close();
+    const star = start(join(newFolder(), 'a*b'));
+    expect(await star.ended).toBe(1);
+    expect(star.output()).toContain('must not contain');
     const wrong = start(newFolder(), ['--prot', '1']);
     expect(await wrong.ended).toBe(1);
     expect(wrong.output()).toContain('usage: npm start');
