@@ -170,3 +170,146 @@ export function misshape(layout: MessageLayout, message: Uint8Array): Tampered[]
   if (at !== messageLength(layout)) throw new RangeError('layout and message differ');
   return out;
 }
+
+/** A field of either family of layouts: `message.ts` (several groups) or `layout.ts` (ECDSA). */
+interface AnyField {
+  readonly name: string;
+  readonly length: number;
+  readonly kind: string;
+}
+export type AnyLayout = readonly AnyField[];
+
+/** Where else a value may come from: the same message of another session, key, epoch, path; the own message. */
+export type Sources = Readonly<Record<string, { readonly layout: AnyLayout; readonly message: Uint8Array }>>;
+
+/** The pattern over and over, `length` bytes. */
+const repeat = (pattern: Uint8Array, length: number): Uint8Array =>
+  Uint8Array.from({ length }, (_, i) => pattern[i % pattern.length] as number);
+
+const first = (value: Uint8Array, part: Uint8Array): Uint8Array =>
+  Uint8Array.from([...part, ...value.subarray(part.length)]);
+const last = (value: Uint8Array, part: Uint8Array): Uint8Array =>
+  Uint8Array.from([...value.subarray(0, -part.length), ...part]);
+
+/** Values by kind, for the kinds of either family. */
+function specialOf(kind: string, value: Uint8Array): readonly [string, Uint8Array][] {
+  if (kind === 'scalars')
+    return [
+      ['first the order', first(value, be(q))],
+      ['last the order', last(value, be(q))],
+      ['last the order + 1', last(value, be(q + 1n))],
+      ['first zero', first(value, fill(32, 0))],
+      ['last one', last(value, be(1n))],
+      [
+        'first two swapped',
+        first(value, Uint8Array.from([...value.subarray(32, 64), ...value.subarray(0, 32)])),
+      ],
+    ];
+  const alias: Readonly<Record<string, MessageKind>> = {
+    hash: 'bytes',
+    nonce: 'bytes',
+    bits: 'bytes',
+    point: 'secp256k1 point',
+    scalar: 'secp256k1 scalar',
+  };
+  const of = special[alias[kind] ?? (kind as MessageKind)];
+  if (of === undefined) throw new RangeError(`nobody has said how to tamper with a ${kind}`);
+  return [
+    ...of(value),
+    ...(kind.endsWith('point')
+      ? ([
+          [
+            'the generator',
+            kind.startsWith('ed') ? ed25519.Point.BASE.toBytes() : secp256k1.Point.BASE.toBytes(true),
+          ],
+        ] as [string, Uint8Array][])
+      : []),
+  ];
+}
+
+/** The field's value in a message, if it has one of this name and length. */
+export function valueIn(
+  { layout, message }: Sources[string],
+  name: string,
+  length: number,
+): Uint8Array | undefined {
+  let at = 0;
+  for (const field of layout) {
+    if (field.name === name && field.length === length) return message.slice(at, at + length);
+    at += field.length;
+  }
+  return undefined;
+}
+
+/**
+ * Every field of a message with every value that a hostile peer might try: at least 15 for each, none of them
+ * the value itself.
+ */
+export function mutations(layout: AnyLayout, message: Uint8Array, sources: Sources): Tampered[] {
+  const out: Tampered[] = [];
+  let at = 0;
+  for (const [i, { name, length, kind }] of layout.entries()) {
+    if (length === 0) continue;
+    const start = at;
+    at += length;
+    const value = message.slice(start, at);
+    const middle = length >> 1;
+    const values: [string, Uint8Array][] = [
+      ['lowest bit of the first byte', flip(value, 0, 1)],
+      ['highest bit of the first byte', flip(value, 0, 0x80)],
+      ['lowest bit of the last byte', flip(value, length - 1, 1)],
+      ['highest bit of the last byte', flip(value, length - 1, 0x80)],
+      ['a bit in the middle', flip(value, middle, 0x10)],
+      ['zero', fill(length, 0)],
+      ['all ones', fill(length, 0xff)],
+      ['one', last(fill(length, 0), Uint8Array.of(1))],
+      ['one, little-endian', first(fill(length, 0), Uint8Array.of(1))],
+      ['the order of secp256k1', repeat(be(q), length)],
+      ['the order of secp256k1, and one', repeat(be(q + 1n), length)],
+      ['the order of ed25519', repeat(le(L), length)],
+      ['bytes reversed', value.slice().reverse()],
+      ['bytes rotated', Uint8Array.from([...value.subarray(1), value[0] as number])],
+      ['complement', value.map((b) => b ^ 0xff)],
+      ...specialOf(kind, value),
+    ];
+    for (const [from, source] of Object.entries(sources)) {
+      const other = valueIn(source, name, length);
+      if (other) values.push([`of ${from}`, other]);
+    }
+    const put = (what: string, changed: Uint8Array) => {
+      if (Buffer.compare(changed, message) === 0) return;
+      out.push({ name: `${name}: ${what}`, field: name, message: changed });
+    };
+    const seen = new Set<string>();
+    for (const [what, bad] of values) {
+      const key = Buffer.from(bad).toString('latin1');
+      if (seen.has(key)) continue;
+      seen.add(key);
+      const changed = message.slice();
+      changed.set(bad, start);
+      put(what, changed);
+    }
+    const next = layout[i + 1];
+    if (next !== undefined && next.length === length) {
+      const changed = message.slice();
+      changed.set(message.subarray(at, at + length), start);
+      changed.set(value, at);
+      put(`swapped with ${next.name}`, changed);
+    }
+  }
+  return out;
+}
+
+/** The whole message in other lengths: each must be refused for its length. */
+export const lengths = (message: Uint8Array): readonly Tampered[] =>
+  (
+    [
+      ['empty', new Uint8Array()],
+      ['one byte short', message.slice(0, -1)],
+      ['one byte short in front', message.slice(1)],
+      ['one byte long', Uint8Array.from([...message, 0])],
+      ['one byte long in front', Uint8Array.from([0, ...message])],
+      ['doubled', Uint8Array.from([...message, ...message])],
+      ['half', message.slice(0, message.length >> 1)],
+    ] as const
+  ).map(([name, changed]) => ({ name, field: '', message: changed }));
