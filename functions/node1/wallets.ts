@@ -32,7 +32,8 @@ export async function createWallets(lead: Lead, request: ActorRequest): Promise<
   const ids = Array.from({ length: total }, (_, i) => derivedId('wal', digest, i));
   const answer = (wallets: readonly Wallet[]): Created => ({
     data: wallets.map(walletView),
-    auditEventId: auditEventId(session),
+    // A repeated request gets what the first one got.
+    auditEventId: wallets[0]?.auditEventId ?? '',
   });
   return once(
     lead,
@@ -54,7 +55,7 @@ export async function createWallets(lead: Lead, request: ActorRequest): Promise<
         readonly allocation: Allocation;
         readonly proofs: readonly Attested<AddressProof>[];
       };
-      return answer(await prove(lead, authorised, theirs.allocation, theirs.proofs));
+      return answer(await prove(lead, authorised, theirs.allocation, theirs.proofs, auditEventId(session)));
     },
   );
 }
@@ -65,6 +66,7 @@ async function prove(
   authorised: Awaited<ReturnType<typeof readWalletsRequest>>,
   allocation: Allocation,
   theirs: readonly Attested<AddressProof>[],
+  auditEvent: string,
 ): Promise<Wallet[]> {
   const { account } = authorised.key;
   const voice = await node.identity.voice();
@@ -72,10 +74,16 @@ async function prove(
     const [node1, node2] = [proveAddress(node, voice, account, wallet), theirs[i]];
     if (node2 === undefined || !sameWallet(node1.document, node2.document))
       throw new CustodyError('protocol_abort', 'Node 2 derives another address');
-    return { ...wallet, proofs: JSON.stringify({ node1, node2 }) };
+    return { ...wallet, proofs: JSON.stringify({ node1, node2 }), auditEventId: auditEvent };
   });
-  await Promise.all(wallets.map((wallet) => node.resources.addWallet(wallet)));
-  return wallets;
+  // A request that was cut short may have stored some of them: the first ones stay.
+  return Promise.all(
+    wallets.map(async (wallet) =>
+      (await node.resources.addWallet(wallet))
+        ? wallet
+        : ((await node.resources.findWallet(wallet.id)) ?? wallet),
+    ),
+  );
 }
 
 const sameWallet = (a: AddressProof, b: AddressProof): boolean =>

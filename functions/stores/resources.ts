@@ -40,8 +40,10 @@ export interface Wallet {
   readonly name: string;
   readonly refId: string;
   readonly created: string;
-  /** JSON of the two nodes' attested address proofs; at Node 1 only. */
+  /** JSON of the two nodes' attested address proofs; at Node 1 only, as the next. */
   readonly proofs?: string;
+  /** Of the request that made it. */
+  readonly auditEventId?: string;
 }
 
 /** A finished signature. `answer` is the JSON that the API gives. */

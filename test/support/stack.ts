@@ -94,14 +94,16 @@ interface Run {
   readonly ended: Promise<void>;
 }
 
+const spawnStart = (data: string, env: Readonly<Record<string, string>>, output: 'pipe' | 'ignore') =>
+  spawn(process.execPath, [join(root, 'local', 'start.mjs'), '--port', '0', '--data', data], {
+    // As under npm, it then ends when this process ends, however that happens.
+    env: { ...cleanEnv(), npm_lifecycle_event: 'start', ...env },
+    stdio: ['ignore', output, output],
+  });
+
 /** @throws {Error} with everything it said if it ends before it is ready */
 async function launch(data: string, env: Readonly<Record<string, string>>): Promise<Run> {
-  const child = spawn(
-    process.execPath,
-    [join(root, 'local', 'start.mjs'), '--port', '0', '--data', data],
-    // As under npm, it then ends when this process ends, however that happens.
-    { env: { ...cleanEnv(), npm_lifecycle_event: 'start', ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
-  );
+  const child = spawnStart(data, env, 'pipe');
   const ended = new Promise<void>((done) => child.once('close', () => done()));
   const url = await new Promise<string>((ready, failed) => {
     let output = '';
@@ -117,19 +119,24 @@ async function launch(data: string, env: Readonly<Record<string, string>>): Prom
   return { child, url, ended };
 }
 
+function childrenOf(pid: number): number[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    return text.trim().split(' ').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
 /** The children of the supervisor, by what stands on their command lines. */
 function programsOf(pid: number): Record<ProgramName, number> {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-    .trim()
-    .split(' ')
-    .filter(Boolean);
   const found: Partial<Record<ProgramName, number>> = {};
-  for (const child of children) {
+  for (const child of childrenOf(pid)) {
     const line = readFileSync(`/proc/${child}/cmdline`, 'utf8').split('\0').filter(Boolean);
     const bundle = /\/(account|node1|node2)\.mjs$/.exec(line.at(-1) ?? '')?.[1];
     const account = line.map((word) => /^--allow-fs-write=.*\/(account[12])$/.exec(word)?.[1]).find(Boolean);
     const name = (bundle === 'account' ? account : bundle) as ProgramName | undefined;
-    if (name !== undefined) found[name] = Number(child);
+    if (name !== undefined) found[name] = child;
   }
   return found as Record<ProgramName, number>;
 }
@@ -150,9 +157,32 @@ export async function gone(pids: readonly number[]): Promise<void> {
   }
 }
 
+/** A folder for a local run; `stop` of its stack removes it. */
+export const newFolder = (): string => mkdtempSync(join(tmpdir(), 'planbok-e2e-'));
+
+/** A start that is killed -9, with everything it has started, after so many milliseconds. */
+export async function cutShort(data: string, afterMs: number): Promise<void> {
+  const child = spawnStart(data, {}, 'ignore');
+  const ended = new Promise<void>((done) => child.once('close', () => done()));
+  await new Promise((done) => setTimeout(done, afterMs));
+  const pid = child.pid ?? 0;
+  const all = [pid, ...childrenOf(pid)];
+  for (const each of all) {
+    try {
+      process.kill(each, 'SIGKILL');
+    } catch {
+      // It had ended by itself: founding does.
+    }
+  }
+  await ended;
+  await gone(all);
+}
+
 /** @param env on top of a clean environment, such as `PLANBOK_LEASE_MS`. */
-export async function startStack(env: Readonly<Record<string, string>> = {}): Promise<Stack> {
-  const data = mkdtempSync(join(tmpdir(), 'planbok-e2e-'));
+export async function startStack(
+  env: Readonly<Record<string, string>> = {},
+  data = newFolder(),
+): Promise<Stack> {
   let run: Run;
   try {
     run = await launch(data, env);
