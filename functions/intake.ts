@@ -23,7 +23,7 @@ import {
   operationDigest,
 } from '#shared/intent/operation.ts';
 import { readBody, readParams, readQuery } from '#shared/wire/parse.ts';
-import { type Body, matchRoute, type Params, type RouteName } from '#shared/wire/routes.ts';
+import { type Body, matchRoute, type Params, type RouteName, routes } from '#shared/wire/routes.ts';
 import { type Actor, authenticate, requireScope } from './authenticate.ts';
 import type { Clock } from './ports.ts';
 import { type ActiveKey, firstEpoch, type Ledger } from './stores/ledger.ts';
@@ -81,8 +81,13 @@ export async function readSignatureRequest(
   ports: IntakePorts,
   request: ActorRequest,
 ): Promise<AuthorisedSignature> {
-  const { actor, body, params } = await open(ports, request, 'createSignature');
-  const wallet = await ports.resources.wallet(actor.organization, params.id);
+  // Looked up beside the check of who asks; nothing is done with it, or said of it, before that is known.
+  const { id } = paramsOf(request, 'createSignature');
+  const [{ actor, body }, found] = await Promise.all([
+    open(ports, request, 'createSignature'),
+    ports.resources.findWallet(id),
+  ]);
+  const wallet = ownWallet(actor.organization, found, id);
   const key = await ownKey(ports, actor.organization, wallet.walletSet);
   const { payload } = body;
   const walletKey = walletKeyOf(key.account, wallet);
@@ -93,6 +98,13 @@ export async function readSignatureRequest(
   return { ...authorised, wallet, walletKey, key, payload, decoded };
 }
 
+/** @throws {CustodyError} `route_not_found` if the request is for another route */
+function paramsOf<N extends RouteName>(request: ActorRequest, name: N): Params<N> {
+  const match = matchRoute(request.method, request.path);
+  if (match.name !== name) throw new CustodyError('route_not_found', 'this call is for another route');
+  return readParams(name, match.params);
+}
+
 async function open<N extends 'createWalletSet' | 'createWallets' | 'createSignature'>(
   { registry, clock, admit }: IntakePorts,
   request: ActorRequest,
@@ -100,13 +112,12 @@ async function open<N extends 'createWalletSet' | 'createWallets' | 'createSigna
 ): Promise<{ readonly actor: Actor; readonly params: Params<N>; readonly body: Body<N> }> {
   const actor = await authenticate(registry, request, clock());
   admit?.(actor);
-  const match = matchRoute(request.method, request.path);
-  if (match.name !== name) throw new CustodyError('route_not_found', 'this call is for another route');
-  if (match.route.scope !== 'public') requireScope(actor, match.route.scope);
+  const params = paramsOf(request, name);
+  requireScope(actor, routes[name].scope);
   if (request.idempotencyKey === '')
     throw new CustodyError('idempotency_key_required', 'send an Idempotency-Key header');
   readQuery(name, request.query);
-  return { actor, params: readParams(name, match.params), body: readBody(name, request.body) };
+  return { actor, params, body: readBody(name, request.body) };
 }
 
 /** The actor's authorisation is for exactly this operation, is fresh, and is the one its signature covers. */
@@ -130,6 +141,12 @@ function authorise<O extends Operation>(
   const digest = operationDigest(operation);
   assertAuthorises(authorisation, digest);
   return { actor, operation, digest, authorisation: authorisationDigest(authorisation) };
+}
+
+/** @throws {CustodyError} `wallet_not_found`, also if it is somebody else's */
+function ownWallet(organization: string, wallet: Wallet | undefined, id: string): Wallet {
+  if (wallet?.organization !== organization) throw new CustodyError('wallet_not_found', `no wallet ${id}`);
+  return wallet;
 }
 
 /** @throws {CustodyError} `wallet_set_not_found`, `wallet_set_not_active`, `key_quarantined` */

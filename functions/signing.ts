@@ -67,13 +67,18 @@ export const eddsaRequest = (account: AccountKeys, job: Job): EddsaRequest => ({
   reqHash: job.reqHash,
 });
 
+/** Where the shares of a key are, and which key generation they are of. */
+export type SharePlace = Pick<ActiveKey, 'key' | 'epoch' | 'attempt'> & {
+  readonly account: Pick<AccountKeys, 'ctx' | 'sid'>;
+};
+
 /**
  * This node's shares of an active key, of these types: one KMS call. The caller wipes them with {@link wipeShares}.
  * @throws {CustodyError} `share_unreadable`
  */
 export async function openShares(
   node: Node,
-  { key, epoch, attempt, account }: ActiveKey,
+  { key, epoch, attempt, account }: SharePlace,
   keyTypes: readonly KeyType[],
 ): Promise<KeyShares> {
   const blob = await node.shares.open({ key, epoch, attempt, ctx: account.ctx });

@@ -3,11 +3,11 @@
  * @module
  */
 import { type Bytes, toBase32 } from '#shared/bytes.ts';
-import type { CustodyError } from '#shared/errors.ts';
+import { CustodyError } from '#shared/errors.ts';
 import type { ActorRequest } from '#shared/intent/http-signature.ts';
 import type { Peer } from '../channel/call.ts';
 import type { Node } from '../node.ts';
-import type { Idempotency } from '../stores/idempotency.ts';
+import type { Claim, Idempotency } from '../stores/idempotency.ts';
 
 export interface Lead {
   readonly node: Node;
@@ -36,16 +36,22 @@ export async function once<T>(
   find: () => Promise<T | undefined>,
   work: () => Promise<T>,
 ): Promise<Answer<T>> {
-  const known = await find();
-  if (known !== undefined) return { body: known, replayed: true };
-  const claim = await idempotency.claim(organization, idempotencyKey, digest, resource);
+  let claim: Claim;
   try {
-    // Whoever held the key before may have finished between the look and the claim.
+    claim = await idempotency.claim(organization, idempotencyKey, digest, resource);
+  } catch (error) {
+    // Whoever holds the key may have finished: its lease goes on for a while.
+    const busy = error instanceof CustodyError && error.code === 'idempotency_in_progress';
+    const finished = busy ? await find() : undefined;
+    if (finished === undefined) throw error;
+    return { body: finished, replayed: true };
+  }
+  try {
     const finished = await find();
     if (finished !== undefined) return { body: finished, replayed: true };
     return { body: await work(), replayed: false };
   } catch (error) {
-    await claim.release().catch((cause: CustodyError) => cause);
+    await claim.release().catch((cause: unknown) => cause);
     throw error;
   }
 }

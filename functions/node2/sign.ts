@@ -13,6 +13,7 @@ import { type Bytes, equalBytes, toBase64url } from '#shared/bytes.ts';
 import { Abort, CustodyError } from '#shared/errors.ts';
 import type { KeyType } from '#shared/mpc/context.ts';
 import { selfTestDigest, selfTestLimit } from '#shared/mpc/self-test.ts';
+import type { KeyShares } from '#shared/mpc/share-blob.ts';
 import * as bip340 from '#shared/mpc/sign-bip340.ts';
 import * as ecdsa from '#shared/mpc/sign-ecdsa.ts';
 import * as eddsa from '#shared/mpc/sign-eddsa.ts';
@@ -65,8 +66,7 @@ export async function sign1(node: Node, { session, body, receivedMs }: PeerReque
   return generically(node, receivedMs, async () => {
     const admitted = await admit(node, purpose, index, session, ['ecdsa']);
     const { key, job } = admitted;
-    await count(node, admitted);
-    const shares = await openShares(node, key, ['secp256k1']);
+    const shares = await beside(count(node, admitted), openShares(node, key, ['secp256k1']));
     try {
       const share = shareFor(shares, 'secp256k1');
       const request = ecdsaRequest(key.account, job);
@@ -78,6 +78,9 @@ export async function sign1(node: Node, { session, body, receivedMs }: PeerReque
         reqHash: job.reqHash,
         S1,
         ssid,
+        attempt: key.attempt,
+        ctx: key.account.ctx,
+        sid: key.account.sid,
       };
       if (!(await node.sessions.open(session, 'ecdsa', facts, sealed))) throw new Refused('seen before');
       return toBinary(Sign1ResponseSchema, create(Sign1ResponseSchema, { s2 }));
@@ -106,9 +109,14 @@ async function answerThird(node: Node, session: Bytes, s3: Bytes): Promise<Bytes
   if (taken === null) throw new Refused('not open');
   const { facts, sealed } = taken;
   const [keyId, epoch] = [facts['key'] as string, facts['epoch'] as number];
-  const key = await node.ledger.read(keyId, epoch);
-  if (key?.state !== 'ACTIVE' || key.account === undefined) throw new Refused('not active');
-  const shares = await openShares(node, key as ActiveKey, ['secp256k1']);
+  const [attempt, ctx, sid] = [facts['attempt'] as Bytes, facts['ctx'] as Bytes, facts['sid'] as Bytes];
+  const place = { key: keyId, epoch, attempt, account: { ctx, sid } };
+  const reading = node.ledger.read(keyId, epoch).then((entry) => {
+    if (entry?.state !== 'ACTIVE' || entry.account === undefined) throw new Refused('not active');
+    return entry as ActiveKey;
+  });
+  const shares = await beside(reading, openShares(node, place, ['secp256k1']));
+  const key = await reading;
   try {
     const request = ecdsaRequest(key.account, {
       path: facts['path'] as string,
@@ -135,9 +143,12 @@ export async function signSchnorr(node: Node, { session, body, receivedMs }: Pee
   return generically(node, receivedMs, async () => {
     const admitted = await admit(node, purpose, index, session, ['eddsa', 'bip340']);
     const { key, job } = admitted;
-    await count(node, admitted);
-    if (!(await node.sessions.begin(session, factsOf(admitted)))) throw new Refused('seen before');
-    const shares = await openShares(node, key, [keyTypeOf(job)]);
+    const begun = Promise.all([count(node, admitted), node.sessions.begin(session, factsOf(admitted))]).then(
+      ([, first]) => {
+        if (!first) throw new Refused('seen before');
+      },
+    );
+    const shares = await beside(begun, openShares(node, key, [keyTypeOf(job)]));
     try {
       const s2 =
         job.algorithm === 'eddsa'
@@ -148,6 +159,14 @@ export async function signSchnorr(node: Node, { session, body, receivedMs }: Pee
       wipeShares(shares);
     }
   });
+}
+
+/** The shares, opened while `check` runs; when either fails, none is left in memory. */
+async function beside(check: Promise<unknown>, opening: Promise<KeyShares>): Promise<KeyShares> {
+  const [checked, opened] = await Promise.allSettled([check, opening]);
+  if (checked.status === 'fulfilled' && opened.status === 'fulfilled') return opened.value;
+  if (opened.status === 'fulfilled') wipeShares(opened.value);
+  throw checked.status === 'rejected' ? checked.reason : (opened as PromiseRejectedResult).reason;
 }
 
 /** What the session's item says besides its state: the intent, for the audit log. */

@@ -9,16 +9,17 @@ import { CustodyError } from '../errors.ts';
 import { type EcdsaSignature, isBytes, type Signature } from './intent.ts';
 
 /** Low s, valid for the key, and the recovery id gives back that key. */
-export function ecdsaVerifies(signature: EcdsaSignature, digest: Bytes, publicKey: Bytes): boolean {
-  const { r, s, recoveryId } = signature;
+export function ecdsaVerifies(
+  { r, s, recoveryId }: EcdsaSignature,
+  digest: Bytes,
+  publicKey: Bytes,
+): boolean {
   if (r.length !== 32 || s.length !== 32 || (recoveryId !== 0 && recoveryId !== 1)) return false;
   try {
-    const compact = concat(r, s);
-    if (!secp256k1.verify(compact, digest, publicKey, { prehash: false, lowS: true })) return false;
-    const recovered = secp256k1.Signature.fromBytes(compact, 'compact')
-      .addRecoveryBit(recoveryId)
-      .recoverPublicKey(digest)
-      .toBytes(true);
+    const signature = secp256k1.Signature.fromBytes(concat(r, s), 'compact');
+    if (signature.hasHighS()) return false;
+    // Recovering the key is verifying: the R that the equation gives for it has this r.
+    const recovered = signature.addRecoveryBit(recoveryId).recoverPublicKey(digest).toBytes(true);
     return equalBytes(recovered, publicKey);
   } catch {
     return false;
