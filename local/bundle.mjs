@@ -53,7 +53,6 @@ export async function bundle(kind, programs) {
     conditions: ['module'],
     minifySyntax: true,
     minifyWhitespace: true,
-    keepNames: true,
     legalComments: 'none',
     logLevel: 'error',
     // Packages in the older format ask for Node's modules by `require`.

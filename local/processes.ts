@@ -36,6 +36,7 @@ export function processesOf(logs: string, onDeath: (name: string) => void): Proc
   let stopping = false;
 
   async function launch({ name, bundle, env, reach }: Program, lasting: boolean) {
+    if (stopping) throw new Error('everything is being stopped');
     const log = openSync(join(logs, `${name}.log`), 'w', 0o600);
     const flags = [
       ...permissionFlags({ ...reach, read: [bundle, ...reach.read] }),

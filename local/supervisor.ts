@@ -33,7 +33,11 @@ const nodeOf = { account1: 'node1', account2: 'node2' } as const;
 /** Runs until a signal, or until something breaks; ends the process. */
 export async function supervise(options: StartOptions): Promise<void> {
   let stop = async () => {};
+  let leaving = false;
   const leave = async (code: number, message?: string) => {
+    // The first reason counts; what breaks because of it does not.
+    if (leaving) return;
+    leaving = true;
     if (message) process.stderr.write(`\nplanbok: ${message}\n`);
     await stop();
     process.exit(code);
@@ -47,18 +51,23 @@ export async function supervise(options: StartOptions): Promise<void> {
     const died = (name: string) =>
       `${name} has ended, so everything is stopped. Its last words:\n${lastWords(logs, name)}`;
     const processes = processesOf(logs, (name) => void leave(1, died(name)));
-    let stopped: Promise<void> | undefined;
-    stop = () => {
-      stopped ??= processes.stop().finally(() => {
+    stop = () =>
+      processes.stop().finally(() => {
         rmSync(run, { force: true });
         lock.release();
       });
-      return stopped;
-    };
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void leave(0));
     leaveWithNpm(() => void leave(0));
     await assertFree(options.port);
     const { api, organization, facts, port2 } = await bringUp(options, folder, processes);
+    setInterval(() => {
+      try {
+        // Revocation lists are renewed over there, and read over here.
+        introduce(folder);
+      } catch (error) {
+        void leave(1, error instanceof Error ? error.message : 'the nodes do not know each other any more');
+      }
+    }, 5_000).unref();
     writeWhole(run, `${JSON.stringify({ api, orgId: organization, pid: process.pid })}\n`);
     greet(options, folder, { api, organization, facts, port2 });
   } catch (error) {
@@ -81,8 +90,6 @@ async function bringUp(options: StartOptions, folder: string, processes: Process
   const facts = { account1: account1 as Facts, account2: account2 as Facts };
   const identities = keepIdentities(folder, facts);
   introduce(folder);
-  // Revocation lists are renewed over there, and read over here.
-  setInterval(() => introduce(folder), 5_000).unref();
 
   const nodeEnv = (account: Account, bundle: string) => ({
     ...awsEnv(folder, account, facts[account]['endpoint']),
