@@ -11,13 +11,14 @@ import { allBelowOrder, decodePoint, decodeScalar, type Point, type Scalar } fro
  * What a field holds: `hash` and `nonce` any bytes; `bits` packed bits, LSB first; `point` SEC1 compressed
  * (33 B); `scalar` one and `scalars` many 32-byte big-endian values below q.
  */
-export type FieldKind = 'hash' | 'nonce' | 'bits' | 'point' | 'scalar' | 'scalars';
+type FieldKind = 'hash' | 'nonce' | 'bits' | 'point' | 'scalar' | 'scalars';
 
 export interface Field {
   readonly name: string;
-  /** Bytes. */
+  /** Bytes; 0 if the field is absent in this run. */
   readonly length: number;
-  readonly kind: FieldKind;
+  /** What it holds: {@link FieldKind} here, the kinds of `message.ts` where several groups meet. */
+  readonly kind: string;
 }
 
 export type Layout = readonly Field[];
@@ -52,7 +53,7 @@ export function split<const L extends Layout>(layout: L, message: Bytes): RawFie
 /** @throws {Abort} `E_MSG` on a point that is not one, or a scalar that is not below q. */
 export function validate<const L extends Layout>(layout: L, raw: RawFields<L>): Fields<L> {
   const fields = raw as Readonly<Record<string, Bytes>>;
-  for (const { name, kind } of layout) {
+  for (const { name, kind } of layout as readonly { name: string; kind: FieldKind }[]) {
     const value = fields[name] as Bytes;
     if (kind === 'point') decodePoint(value);
     else if (kind === 'scalar') decodeScalar(value);

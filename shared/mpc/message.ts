@@ -4,8 +4,8 @@
  * @module
  */
 import type { Bytes } from '../bytes.ts';
-import { Abort } from '../errors.ts';
 import * as ed from './ed25519.ts';
+import { encode, lengthOf, type RawFields, split } from './layout.ts';
 import { checkOtPoints } from './ot-base.ts';
 import * as secp from './secp256k1.ts';
 
@@ -51,23 +51,10 @@ export const field = <const N extends string, const K extends MessageKind>(
 ): MessageField<N, K> => ({ name, length, kind });
 
 /** Bytes of a message. */
-export const messageLength = (layout: MessageLayout): number => layout.reduce((n, f) => n + f.length, 0);
+export const messageLength: (layout: MessageLayout) => number = lengthOf;
 
 /** @throws {RangeError} if a value does not have the length of its field: a fault of this node. */
-export function encodeMessage<L extends MessageLayout>(
-  layout: L,
-  values: { readonly [F in L[number] as F['name']]: Bytes },
-): Bytes {
-  const out = new Uint8Array(messageLength(layout));
-  let at = 0;
-  for (const { name, length } of layout) {
-    const value = (values as Readonly<Record<string, Bytes>>)[name];
-    if (value?.length !== length) throw new RangeError(`field ${name} must have ${length} bytes`);
-    out.set(value, at);
-    at += length;
-  }
-  return out;
-}
+export const encodeMessage: <L extends MessageLayout>(layout: L, values: RawFields<L>) => Bytes = encode;
 
 /**
  * Copies of the fields, each through the decoder of its kind.
@@ -75,14 +62,12 @@ export function encodeMessage<L extends MessageLayout>(
  * @throws {Abort} `E_MSG` on any other length, a scalar not below the order, or a point that is not one
  */
 export function decodeMessage<L extends MessageLayout>(layout: L, message: Bytes): Message<L> {
-  if (message.length !== messageLength(layout)) throw new Abort('E_MSG', 'wrong length');
+  const views: Readonly<Record<string, Bytes>> = split(layout, message);
   const fields: Record<string, Bytes> = {};
-  let at = 0;
   for (const { name, length, kind } of layout) {
-    const value = message.slice(at, at + length);
+    const value = (views[name] as Bytes).slice();
     if (length > 0) decoders[kind](value);
     fields[name] = value;
-    at += length;
   }
   // Sound: every value that is there has been through the decoder of its kind.
   return fields as Message<L>;
