@@ -20,8 +20,13 @@ import { d1Layout, d2Layout, d3Layout, d4Layout } from '#shared/mpc/dkg-messages
 import { type Once, once } from '#shared/mpc/once.ts';
 import * as bip340 from '#shared/mpc/sign-bip340.ts';
 import * as ecdsa from '#shared/mpc/sign-ecdsa.ts';
-import type { EcdsaRequest } from '#shared/mpc/sign-ecdsa-messages.ts';
-import * as layouts from '#shared/mpc/sign-ecdsa-messages.ts';
+import {
+  type EcdsaRequest,
+  s1Layout as ecdsaS1,
+  s2Layout as ecdsaS2,
+  s3Layout as ecdsaS3,
+  s4Layout as ecdsaS4,
+} from '#shared/mpc/sign-ecdsa-messages.ts';
 import * as eddsa from '#shared/mpc/sign-eddsa.ts';
 import { memoryKeyService } from '../../functions/adapters/memory.ts';
 import { Dropped, openEnvelope, sealEnvelope } from '../../functions/channel/envelope.ts';
@@ -296,7 +301,7 @@ describe('ECDSA', () => {
     Object.fromEntries(
       Object.entries(others).map(([what, other]) => [what, { layout, message: other[message] }]),
     );
-  const { s1Layout, s2Layout, s3Layout, s4Layout } = layouts;
+  const [s1Layout, s2Layout, s3Layout, s4Layout] = [ecdsaS1, ecdsaS2, ecdsaS3, ecdsaS4];
   const { share1, share2, request, random } = run;
   const middle = (S2: Bytes) => ecdsa.p1Middle(run.started(), share1, request, S2, random);
   const finish2 = (S3: Bytes) => ecdsa.p2Finish(share2, request, reqId, run.stored, S3, random);
@@ -456,11 +461,13 @@ test('a field changed without the key of the sender: dropped, whichever message 
     ['D2', d2Layout(types), D2],
     ['D3', d3Layout(types), D3],
     ['D4', d4Layout(), D4],
-    ...(['s1Layout', 's2Layout', 's3Layout', 's4Layout'] as const).map((name): [string, AnyLayout, Bytes] => [
-      name,
-      layouts[name],
-      new Uint8Array(layouts[name].reduce((n, { length }) => n + length, 0)).fill(5),
-    ]),
+    ...Object.entries({ ecdsaS1, ecdsaS2, ecdsaS3, ecdsaS4 }).map(
+      ([name, layout]): [string, AnyLayout, Bytes] => [
+        name,
+        layout,
+        new Uint8Array(layout.reduce((n: number, { length }) => n + length, 0)).fill(5),
+      ],
+    ),
   ];
   for (const [name, layout, body] of bodies) {
     const { envelope } = sealEnvelope(await identity.voice(), head, { body }, Date.now());
