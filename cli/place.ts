@@ -58,24 +58,31 @@ export async function readRunning(io: Io, where: Where): Promise<Running> {
   };
 }
 
-/** @throws {PlanbokError} `credential_unknown` without a usable `owner.json` */
-export async function readPlace(io: Io, where: Where): Promise<Place> {
-  const running = await readRunning(io, where);
+/**
+ * Who asks, and the pinned identities: also when nothing runs.
+ * @throws {PlanbokError} `credential_unknown` without a usable `owner.json`
+ */
+export async function readOwnerFile(io: Io, where: Where): Promise<Owner> {
   const path = fileIn(where, 'owner.json');
   const text = await textOf(io, path);
   if (text === undefined)
     throw new PlanbokError('credential_unknown', `There is no ${path}: no credential to sign with. ${start}`);
-  let owner: Owner;
   try {
-    owner = readOwner(text);
+    return readOwner(text);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : 'unreadable';
     throw new PlanbokError('credential_unknown', `${path}: ${why}`, { cause });
   }
+}
+
+/** @throws {PlanbokError} as {@link readRunning} and {@link readOwnerFile} */
+export async function readPlace(io: Io, where: Where): Promise<Place> {
+  const running = await readRunning(io, where);
+  const owner = await readOwnerFile(io, where);
   if (running.orgId !== undefined && running.orgId !== owner.organization)
     throw new PlanbokError(
       'credential_unknown',
-      `${path} is of ${owner.organization}, but what runs here is of ${running.orgId}`,
+      `${fileIn(where, 'owner.json')} is of ${owner.organization}, but what runs here is of ${running.orgId}`,
     );
   return { ...running, owner };
 }

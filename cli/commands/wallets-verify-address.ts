@@ -3,7 +3,8 @@ import { checkAddressProofs, type ProvenAddress } from '../../client/address-pro
 import { PlanbokError } from '../../client/errors.ts';
 import { parseJson } from '../../shared/wire/json.ts';
 import { routes } from '../../shared/wire/routes.ts';
-import type { Command, Context } from '../command.ts';
+import { type Command, type Context, UsageError } from '../command.ts';
+import { readOwnerFile } from '../place.ts';
 import { fields } from '../text.ts';
 
 export const walletsVerifyAddress: Command = {
@@ -31,9 +32,13 @@ export const walletsVerifyAddress: Command = {
   },
 };
 
-async function verifyFile({ io, place }: Context, wallet: string, file: string): Promise<ProvenAddress> {
-  const { owner } = await place();
-  const proof = routes.getAddressProof.response.safeParse(parseJson(await io.readFile(file), 100_000));
+async function verifyFile({ io, where }: Context, wallet: string, file: string): Promise<ProvenAddress> {
+  // The pinned identities are all that it takes: nothing needs to run.
+  const owner = await readOwnerFile(io, where);
+  const bytes = await io.readFile(file).catch((cause: unknown) => {
+    throw new UsageError(`${file} cannot be read`, { cause });
+  });
+  const proof = routes.getAddressProof.response.safeParse(parseJson(bytes, 100_000));
   if (!proof.success)
     throw new PlanbokError(
       'proof_invalid',

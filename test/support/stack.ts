@@ -84,7 +84,7 @@ const parsed = (text: string): unknown => {
 
 export async function runCli(args: readonly string[], options: { input?: Uint8Array } = {}): Promise<Ran> {
   const ran = await runNode([join(root, 'bin', 'planbok.mjs'), ...args], options);
-  const failure = parsed(ran.stderr) as { error?: unknown } | undefined;
+  const failure = parsed(ran.stderr.trim().split('\n').at(-1) ?? '') as { error?: unknown } | undefined;
   return { ...ran, json: parsed(ran.stdout), error: failure?.error };
 }
 
