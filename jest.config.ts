@@ -3,6 +3,8 @@ import type { Config } from 'jest';
 
 export default {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
+  // Before any module of @peculiar: jest on Node 24 loads CommonJS in another order than Node itself.
+  setupFiles: ['reflect-metadata'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '\\.ts$': [

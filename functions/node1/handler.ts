@@ -12,10 +12,10 @@ import { idempotencyOver } from '../stores/idempotency.ts';
 import { node1Routes } from './routes.ts';
 
 const config = readNodeConfig('node1');
-const { peerIdentity } = config;
+const { peerIdentity, bundle } = config;
 const ports = node1Ports(config);
 const limiter = rateLimiter(ports.clock, config.rates);
-const node = nodeOf({ ...ports, admit: limiter.take }, { node: 'node1', peerIdentity });
+const node = nodeOf({ ...ports, admit: limiter.take }, { node: 'node1', peerIdentity, bundle });
 const peer = peerOver({ ...ports, identity: node.identity, peerIdentity });
 const idempotency = idempotencyOver(ports.tables.idempotency, ports.clock, config.leaseMs);
 

@@ -9,9 +9,9 @@ import { lambdaOf } from './lambda.ts';
 import { methodsOf } from './methods.ts';
 
 const config = readNodeConfig('node2');
-const { peerIdentity, invitation } = config;
+const { peerIdentity, invitation, bundle } = config;
 const ports = node2Ports(config);
-const node = nodeOf(ports, { node: 'node2', peerIdentity });
+const node = nodeOf(ports, { node: 'node2', peerIdentity, bundle });
 
 export const handler = lambdaOf(
   { ...ports, identity: node.identity, peerIdentity },

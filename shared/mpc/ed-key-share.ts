@@ -38,7 +38,7 @@ const layout = [
 ] as const;
 
 /** Length of the record: 229 bytes. */
-export const edKeyShareLength = messageLength(layout);
+const edKeyShareLength = messageLength(layout);
 
 /** The record as bytes. Secret: the caller wipes it. */
 export const encodeEdKeyShare = (share: EdKeyShare): Bytes =>
