@@ -6,7 +6,7 @@ import { type Bytes, equalBytes, u8, u32be } from '../bytes.ts';
 import { CustodyError } from '../errors.ts';
 import type { Role } from './context.ts';
 import { addPoints, type EdPoint, type EdScalar, isZero, mulBase } from './ed25519.ts';
-import { decodeMessage, encodeMessage, field, messageLength } from './message.ts';
+import { decodeMessage, encodeMessage, field } from './message.ts';
 
 export interface EdKeyShare {
   readonly role: Role;
@@ -37,10 +37,7 @@ const layout = [
   field('cc', 32, 'bytes'),
 ] as const;
 
-/** Length of the record: 229 bytes. */
-const edKeyShareLength = messageLength(layout);
-
-/** The record as bytes. Secret: the caller wipes it. */
+/** The record as bytes, 229. Secret: the caller wipes it. */
 export const encodeEdKeyShare = (share: EdKeyShare): Bytes =>
   encodeMessage(layout, { ...share, role: u8(share.role), epoch: u32be(share.epoch) });
 
