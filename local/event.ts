@@ -7,8 +7,19 @@ import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { APIGatewayEventClientCertificate, APIGatewayProxyEvent, Context } from 'aws-lambda';
 
+/** A connection has one certificate for all of its requests. */
+const described = new WeakMap<TLSSocket, APIGatewayEventClientCertificate | null>();
+
 /** The client's certificate as the gateway describes it. Functions rely on `clientCertPem` alone. */
 function clientCertificate(socket: TLSSocket): APIGatewayEventClientCertificate | null {
+  const known = described.get(socket);
+  if (known !== undefined) return known;
+  const certificate = describe(socket);
+  described.set(socket, certificate);
+  return certificate;
+}
+
+function describe(socket: TLSSocket): APIGatewayEventClientCertificate | null {
   const raw = socket.getPeerCertificate().raw as Buffer | undefined;
   if (!raw) return null;
   const certificate = new X509Certificate(raw);

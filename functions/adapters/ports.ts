@@ -1,32 +1,15 @@
 /**
- * The ports of a program, joined from its configuration.
+ * The ports of a node, joined from its configuration.
  * @module
  */
-import { randomBytes } from 'node:crypto';
 import type { Bytes } from '#shared/bytes.ts';
-import type { NodeConfig, ProgramConfig } from '../config.ts';
-import type { Clock, KeyService, Log, Random, Tables, Transport } from '../ports.ts';
-import { dynamoClient, dynamoTables } from './dynamo.ts';
+import type { NodeConfig } from '../config.ts';
+import type { KeyService, Transport } from '../ports.ts';
 import { kmsClient, kmsKeyService } from './kms.ts';
-import { powertoolsLog } from './log.ts';
 import { PeerRefused, verifyPeerCertificate } from './peer-certificate.ts';
+import { type ProgramPorts, programPorts } from './program-ports.ts';
 import { tlsFolder } from './tls-folder.ts';
 import { httpsTransport } from './transport.ts';
-
-export interface ProgramPorts {
-  readonly tables: Tables;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-}
-
-/** What reads need: no key, no way to the other node. */
-export const programPorts = (config: ProgramConfig, name: string): ProgramPorts => ({
-  tables: dynamoTables(dynamoClient(config.aws), config.tablePrefix),
-  clock: Date.now,
-  random: (n) => new Uint8Array(randomBytes(n)),
-  log: powertoolsLog(name),
-});
 
 export interface NodePorts extends ProgramPorts {
   readonly keys: KeyService;

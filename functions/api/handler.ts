@@ -2,7 +2,7 @@
  * The reads on Lambda: no key, no way to the other node.
  * @module
  */
-import { programPorts } from '../adapters/ports.ts';
+import { programPorts } from '../adapters/program-ports.ts';
 import { readProgramConfig } from '../config.ts';
 import { http } from '../http.ts';
 import { rateLimiter } from '../rate-limit.ts';

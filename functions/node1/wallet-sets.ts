@@ -18,7 +18,7 @@ export async function createWalletSet(
 ): Promise<Answer<Reply<'createWalletSet'>>> {
   const { resources } = lead.node;
   const authorised = await readWalletSetRequest(lead.node, request);
-  const { digest, operation, actor } = authorised;
+  const { digest, actor } = authorised;
   const id = derivedId('wset', digest, 0);
   return once(
     lead,
@@ -45,8 +45,9 @@ export async function createWalletSet(
         ...(secp256k1 && { secp256k1 }),
         ...(ed25519 && { ed25519 }),
       };
-      await resources.addWalletSet(walletSet);
-      return walletSetView({ ...walletSet, name: operation.name }, 'active');
+      if (await resources.addWalletSet(walletSet)) return walletSetView(walletSet, 'active');
+      // Another request for this operation was faster: there is one answer.
+      return walletSetView(await resources.walletSet(organization, id), 'active');
     },
   );
 }

@@ -3,11 +3,14 @@
  * @module
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import type { Blockchain } from '#shared/chains/chains.ts';
 import type { Attested } from '#shared/crypto/attestation.ts';
 import { CustodyError } from '#shared/errors.ts';
 import { sessionIdOf } from '#shared/intent/authorisation.ts';
 import { derivedId } from '#shared/intent/canonical.ts';
+import type { CreateWallets } from '#shared/intent/operation.ts';
 import type { ActorRequest } from '#shared/intent/http-signature.ts';
+import { lastIndex } from '#shared/mpc/self-test.ts';
 import type { AddressProof } from '#shared/wire/resources.ts';
 import type { Answer as Reply } from '#shared/wire/routes.ts';
 import {
@@ -16,7 +19,7 @@ import {
   WalletsResponseSchema,
 } from '../../proto/generated/planbok/node/v1/node_pb.ts';
 import { proveAddress } from '../address-proof.ts';
-import { type Allocation, deriveWallets } from '../derive-wallets.ts';
+import { type Allocation, branchOf, deriveWallets } from '../derive-wallets.ts';
 import { readWalletsRequest } from '../intake.ts';
 import type { Wallet } from '../stores/resources.ts';
 import { walletView } from '../views.ts';
@@ -50,14 +53,32 @@ export async function createWallets(lead: Lead, request: ActorRequest): Promise<
       await lead.node.resources.walletSet(actor.organization, authorised.operation.walletSet);
       const ask = create(WalletsRequestSchema, { request: create(ActorRequestSchema, request) });
       const reply = await lead.peer.call('Wallets', session, 1, toBinary(WalletsRequestSchema, ask));
-      const { wallets } = fromBinary(WalletsResponseSchema, reply);
-      const theirs = JSON.parse(new TextDecoder().decode(wallets)) as {
-        readonly allocation: Allocation;
-        readonly proofs: readonly Attested<AddressProof>[];
-      };
+      const theirs = readReply(fromBinary(WalletsResponseSchema, reply).wallets, authorised.operation);
       return answer(await prove(lead, authorised, theirs.allocation, theirs.proofs, auditEventId(session)));
     },
   );
+}
+
+interface Theirs {
+  readonly allocation: Allocation;
+  readonly proofs: readonly Attested<AddressProof>[];
+}
+
+/** @throws {CustodyError} `protocol_abort` unless Node 2 gives an index to every branch, and a time */
+function readReply(bytes: Uint8Array, operation: CreateWallets): Theirs {
+  const highest = lastIndex - Number(operation.count);
+  const isIndex = (index: unknown): boolean =>
+    Number.isSafeInteger(index) && (index as number) >= 0 && (index as number) <= highest;
+  try {
+    const { allocation, proofs } = JSON.parse(new TextDecoder().decode(bytes)) as Theirs;
+    const branches = operation.blockchains.map((name) => branchOf(name as Blockchain, operation));
+    const timed = typeof allocation.created === 'string';
+    if (timed && Array.isArray(proofs) && branches.every((branch) => isIndex(allocation.first[branch])))
+      return { allocation, proofs };
+  } catch {
+    // Not JSON, or of another shape: refused below like any other answer that is none.
+  }
+  throw new CustodyError('protocol_abort', 'Node 2 answers something else');
 }
 
 /** @throws {CustodyError} `protocol_abort` unless both nodes come to the same addresses */
@@ -72,7 +93,7 @@ async function prove(
   const voice = await node.identity.voice();
   const wallets = deriveWallets(authorised, account, allocation).map((wallet, i): Wallet => {
     const [node1, node2] = [proveAddress(node, voice, account, wallet), theirs[i]];
-    if (node2 === undefined || !sameWallet(node1.document, node2.document))
+    if (!sameWallet(node1.document, node2?.document))
       throw new CustodyError('protocol_abort', 'Node 2 derives another address');
     return { ...wallet, proofs: JSON.stringify({ node1, node2 }), auditEventId: auditEvent };
   });
@@ -86,7 +107,8 @@ async function prove(
   );
 }
 
-const sameWallet = (a: AddressProof, b: AddressProof): boolean =>
+const sameWallet = (a: AddressProof, b: AddressProof | undefined): boolean =>
+  b !== undefined &&
   (Object.keys(a) as (keyof AddressProof)[]).every(
     (member) => member === 'node' || member === 'issued' || a[member] === b[member],
   );
