@@ -2,6 +2,8 @@
  * Creates a node's tables. On AWS the stacks do this, from the same specification.
  * @module
  */
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   CreateTableCommand,
   DescribeTableCommand,
@@ -10,6 +12,19 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { CustodyError } from '#shared/errors.ts';
 import { type TableSpec, tables } from '../functions/tables.ts';
+
+/**
+ * The local database makes a table usable in two steps, and never takes the second one if it was killed in
+ * between. A folder in which the tables were not all made holds nothing yet: it is begun again.
+ * @param folder of the account.
+ * @returns what to call when all tables are there
+ */
+export function beginTables(folder: string): () => void {
+  const [tables, unfinished] = [join(folder, 'dynamodb'), join(folder, 'dynamodb.unfinished')];
+  if (existsSync(unfinished)) rmSync(tables, { recursive: true, force: true });
+  else if (!existsSync(tables)) writeFileSync(unfinished, '', { mode: 0o600 });
+  return () => rmSync(unfinished, { force: true });
+}
 
 /** Creates the tables `<prefix><name>` that do not exist yet, and waits for them. */
 export async function createTables(client: DynamoDBClient, prefix: string): Promise<void> {

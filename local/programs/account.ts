@@ -11,7 +11,7 @@ import { kmsClient, kmsKeyService } from '../../functions/adapters/kms.ts';
 import { startLocalAws } from '../aws.ts';
 import { keepCertificates } from '../certificates.ts';
 import { ensureKeys, type NodeKeys } from '../keys.ts';
-import { createTables } from '../tables.ts';
+import { beginTables, createTables } from '../tables.ts';
 import { runChild, setting } from './child.ts';
 
 /** Runs one step against the emulator, and says what it lacks if it fails. */
@@ -62,6 +62,7 @@ runChild(async () => {
   };
   const given = process.env['AWS_ENDPOINT_URL'];
   const account = node === 'node1' ? '000000000001' : '000000000002';
+  const tablesMade = given ? () => {} : beginTables(folder);
   const aws = given ? undefined : await startLocalAws({ folder, account, credential: credentials, port: 0 });
   const endpoint = given ?? aws?.endpoint ?? '';
   const options = { region: 'us-east-1', endpoint, credentials, timeoutMs: 10_000 };
@@ -71,6 +72,7 @@ runChild(async () => {
     needs('DescribeKey, CreateKey, CreateAlias', endpoint, () => ensureKeys(kms, `planbok-${node}`)),
     needs('CreateTable with two indices', endpoint, () => createTables(dynamoClient(options), prefix)),
   ]);
+  tablesMade();
   const identity = await prove(options, prefix, keys);
   const certificates = await keepCertificates({
     kms,

@@ -34,6 +34,8 @@ interface Asked {
   readonly run: (planbok: Planbok) => Promise<unknown>;
   /** What was acknowledged. */
   result?: any;
+  /** Codes of what went wrong before. */
+  readonly codes: string[];
 }
 
 let stack: Stack;
@@ -70,7 +72,7 @@ afterAll(() => stack?.stop());
 function newAsked(): Asked {
   const key = `crash-${seed}-${asked.length}`;
   const add = (kind: Asked['kind'], run: Asked['run']): Asked => {
-    const one: Asked = { key, kind, run };
+    const one: Asked = { key, kind, run, codes: [] };
     asked.push(one);
     return one;
   };
@@ -103,7 +105,8 @@ async function ask(one: Asked): Promise<void> {
     one.result = await one.run(planbok);
   } catch (error) {
     const passing = error instanceof PlanbokError && error.retryable;
-    if (!passing) throw new Error(`${one.kind} ${one.key}`, { cause: error });
+    if (!passing) throw new Error(`${one.kind} ${one.key} after ${one.codes.join(', ')}`, { cause: error });
+    one.codes.push(`${error.code}: ${error.message}`);
     throw error;
   }
   if (one.kind === 'walletSet') sets.push(one.result.id);

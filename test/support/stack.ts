@@ -4,7 +4,7 @@
  * @module
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Owner, readOwner } from '../../client/owner.ts';
@@ -148,6 +148,31 @@ const isGone = (pid: number): boolean => {
     return true;
   }
 };
+
+/** Where a process listens, as the kernel writes it: address and port, hex. */
+export function listening(pid: number): { readonly address: string; readonly port: number }[] {
+  const inodes = new Set(
+    readdirSync(`/proc/${pid}/fd`).map((fd) => {
+      try {
+        return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1];
+      } catch {
+        return undefined;
+      }
+    }),
+  );
+  return ['tcp', 'tcp6', 'udp', 'udp6'].flatMap((table) =>
+    readFileSync(`/proc/${pid}/net/${table}`, 'utf8')
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim().split(/\s+/))
+      // 0A: TCP that listens; 07: UDP.
+      .filter(([, , , state, , , , , , inode]) => /^0[A7]$/.test(state ?? '') && inodes.has(inode))
+      .map(([, local = '']) => ({
+        address: local.split(':')[0] ?? '',
+        port: Number.parseInt(local.split(':')[1] ?? '', 16),
+      })),
+  );
+}
 
 /** Resolves when none of these processes runs any more. @throws {Error} after 20 s */
 export async function gone(pids: readonly number[]): Promise<void> {
