@@ -208,6 +208,22 @@ onLinux('a running stack', () => {
     },
   );
 
+  test('a node that hangs is given up; when it goes on, the same request signs', async () => {
+    const planbok = stack.client({ retries: 0 });
+    const wallet = wallets[0]?.id ?? '';
+    const payload = { kind: 'message', message: 'patience' } as const;
+    const sign = () => planbok.signatures.create({ wallet, payload, idempotencyKey: 'hanging' });
+    const { node2 } = stack.pids();
+    process.kill(node2, 'SIGSTOP');
+    try {
+      await expect(sign()).rejects.toMatchObject({ code: 'node_unavailable', retryable: true });
+    } finally {
+      process.kill(node2, 'SIGCONT');
+    }
+    const { id } = await sign();
+    expect((await sign()).id).toBe(id);
+  });
+
   test('all four programs were there', () => {
     expect(Object.keys(stack.pids()).sort()).toEqual([...programNames].sort());
   });
