@@ -201,10 +201,14 @@ describe('a state is used once', () => {
     expect((await sessionItem(late.job.session))?.['st']).toBe('OPEN');
   });
 
-  test('155 old_epoch: a state of another epoch is not taken', async () => {
-    const { job, finish } = await open();
-    await world.node2.tables.sessions.update({ reqId: toBase64url(job.session) }, { set: { epoch: 2 } });
-    expect(await finish()).toBe(refused);
+  test('155 old_epoch: a state of another epoch, or one that was claimed, is not even touched', async () => {
+    for (const change of [{ epoch: 2 }, { epoch: 0 }, { st: 'CLAIMED' }, { st: 'BEGUN' }]) {
+      const { job, finish } = await open();
+      await world.node2.tables.sessions.update({ reqId: toBase64url(job.session) }, { set: change });
+      const item = await sessionItem(job.session);
+      expect(await finish()).toBe(refused);
+      expect(await sessionItem(job.session)).toEqual(item);
+    }
   });
 
   test('a state of key generation is none of signing, nor the other way round', async () => {
