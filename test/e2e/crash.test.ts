@@ -106,7 +106,7 @@ async function ask(one: Asked): Promise<void> {
   } catch (error) {
     const passing = error instanceof PlanbokError && error.retryable;
     if (!passing) throw new Error(`${one.kind} ${one.key} after ${one.codes.join(', ')}`, { cause: error });
-    one.codes.push(`${error.code}: ${error.message}`);
+    one.codes.push(error.code);
     throw error;
   }
   if (one.kind === 'walletSet') sets.push(one.result.id);
@@ -167,8 +167,11 @@ test(`${cycles} times kill -9 (SEED=${seed}): nothing acknowledged is lost, noth
   if (cycles > 10) {
     const sorted = [...recoveries].sort((a, b) => a - b);
     const at = (part: number) => Math.round(sorted[Math.floor(part * (sorted.length - 1))] ?? 0);
+    const codes = new Map<string, number>();
+    for (const code of asked.flatMap((one) => one.codes)) codes.set(code, (codes.get(code) ?? 0) + 1);
     process.stderr.write(
-      `${cycles} kills, ${asked.length} operations; recovery ${at(0.5)} ms median, ${at(0.99)} ms p99\n`,
+      `${cycles} kills, ${asked.length} operations; recovery ${at(0.5)} ms median, ${at(0.99)} ms p99\n` +
+        [...codes].map(([code, times]) => `  ${times} x ${code}\n`).join(''),
     );
   }
 
