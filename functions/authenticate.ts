@@ -8,7 +8,8 @@ import { type Bytes, concat, fromBase64url } from '#shared/bytes.ts';
 import { spkiOfPoint } from '#shared/crypto/attestation.ts';
 import { CustodyError } from '#shared/errors.ts';
 import { type ActorRequest, signatureClaim, verifyHttpSignature } from '#shared/intent/http-signature.ts';
-import type { Credential, Registry, Scope } from '#shared/registry/statement.ts';
+import { credentialAt, type Registry } from '#shared/registry/registry.ts';
+import type { Credential, PublicKey, Scope } from '#shared/registry/statement.ts';
 import { recent } from './recent.ts';
 import type { RegistryStore } from './stores/registry.ts';
 
@@ -36,8 +37,7 @@ export async function authenticate(
   const registry = await registries.read(organization);
   const { keyId, credential, nonce, created, expires } = verifyHttpSignature(
     request,
-    () =>
-      Object.hasOwn(registry.credentials, credentialId) ? registry.credentials[credentialId] : undefined,
+    () => credentialAt(registry, credentialId, nowMs),
     nowMs,
     verifyWithOpenssl,
   );
@@ -53,7 +53,7 @@ export function requireScope({ credential }: Actor, scope: Scope): void {
 const ed25519Prefix = Uint8Array.from([0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0]);
 
 /** The same strict verification as in the client, by OpenSSL: twenty times faster. */
-function verifyWithOpenssl(credential: Credential, message: Bytes, signature: Bytes): boolean {
+export function verifyWithOpenssl(credential: PublicKey, message: Bytes, signature: Bytes): boolean {
   if (signature.length !== 64) return false;
   try {
     const key = keyObject(`${credential.algorithm}:${credential.publicKey}`, credential);
@@ -66,7 +66,7 @@ function verifyWithOpenssl(credential: Credential, message: Bytes, signature: By
 }
 
 /** OpenSSL takes longer to parse a key than to verify with it. */
-const keyObject = recent(1_000, (_: string, { algorithm, publicKey }: Credential): KeyObject => {
+const keyObject = recent(1_000, (_: string, { algorithm, publicKey }: PublicKey): KeyObject => {
   const raw = fromBase64url(publicKey);
   const spki = algorithm === 'ed25519' ? concat(ed25519Prefix, raw) : spkiOfPoint(raw);
   return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });

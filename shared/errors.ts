@@ -36,6 +36,16 @@ export const errorCodes = {
   registry_behind: code(409, 'The authorisation names a registry head that this node does not know'),
   scope_missing: code(403, 'The credential lacks the scope that this operation needs'),
   invitation_invalid: code(403, 'Founding an organization needs a valid invitation'),
+  credential_inactive: code(401, 'The credential is expired, replaced, or not yet active'),
+  address_refused: code(403, 'The API key is not for requests from this address'),
+  // What an organization says of itself.
+  statement_refused: code(422, 'The statement does not fit what is known of the organization'),
+  statement_conflict: code(409, 'Another statement came first; state it again on the newest one'),
+  role_missing: code(403, 'The role does not allow this statement'),
+  grant_refused: code(403, 'Nobody gives rights that they do not have'),
+  last_owner: code(409, 'An organization keeps at least one Owner who can sign'),
+  invitation_unusable: code(409, 'The invitation was used or withdrawn, or is over'),
+  cosignatures_missing: code(403, 'The statement needs more signatures'),
   // What is asked.
   organization_exists: code(409, 'This organization exists already'),
   organization_not_found: code(404, 'No such organization'),

@@ -9,6 +9,7 @@ import { CustodyError } from '#shared/errors.ts';
 import { clockToleranceSeconds, maxLifeSeconds } from '#shared/intent/authorisation.ts';
 import { signatureOperation } from '#shared/intent/build.ts';
 import { operationDigest } from '#shared/intent/operation.ts';
+import { holderName } from '#shared/registry/registry.ts';
 import { openapi } from '#shared/wire/openapi.ts';
 import { readBody, readParams, readQuery } from '#shared/wire/parse.ts';
 import { maxWallets } from '#shared/wire/requests.ts';
@@ -70,7 +71,15 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
       id: organization,
       name: known.name,
       head: known.head,
-      credentials: Object.entries(known.credentials).map(([id, credential]) => ({ id, ...credential })),
+      credentials: Object.entries(known.credentials).map(
+        ([id, { algorithm, publicKey, scopes, holder }]) => ({
+          id,
+          algorithm,
+          publicKey,
+          scopes,
+          member: holderName(known, holder),
+        }),
+      ),
       created: known.created,
     })),
     listWalletSets: of('listWalletSets', async ({ organization }, request) => {

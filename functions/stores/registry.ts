@@ -4,7 +4,8 @@
  * @module
  */
 import { CustodyError } from '#shared/errors.ts';
-import { found, type Registry, type SignedStatement } from '#shared/registry/statement.ts';
+import { found, type Registry } from '#shared/registry/registry.ts';
+import type { SignedStatement } from '#shared/registry/statement.ts';
 import type { Table } from '../ports.ts';
 import { recent } from '../recent.ts';
 

@@ -33,7 +33,8 @@ import { type ActorRequest, verifyHttpSignature } from '../../shared/intent/http
 import { type Operation, operationDigest } from '../../shared/intent/operation.ts';
 import { deriveEd25519 } from '../../shared/mpc/derive.ts';
 import type { EdPoint } from '../../shared/mpc/ed25519.ts';
-import { found, type Registry, type SignedStatement } from '../../shared/registry/statement.ts';
+import { found, holderName, type Registry } from '../../shared/registry/registry.ts';
+import type { SignedStatement } from '../../shared/registry/statement.ts';
 import { readBody, readParams, readQuery } from '../../shared/wire/parse.ts';
 import { problemMediaType, problemOf } from '../../shared/wire/problem.ts';
 import { matchRoute, type RouteName } from '../../shared/wire/routes.ts';
@@ -333,7 +334,11 @@ export function fakeApi(now: () => number = Date.now) {
     if (!registry) throw new CustodyError('credential_unknown', 'unknown');
     switch (name) {
       case 'getOrganization': {
-        const credentials = Object.entries(registry.credentials).map(([id, value]) => ({ id, ...value }));
+        const credentials = Object.entries(registry.credentials).map(([id, value]) => ({
+          id,
+          ...value,
+          member: holderName(registry, value.holder),
+        }));
         return { id: organization, name: registry.name, head: registry.head, credentials, created };
       }
       case 'createWalletSet': {
