@@ -16,6 +16,8 @@ const slow = process.env['SLOW'] === '1';
 const cycles = Number(process.env['CRASHES'] ?? (slow ? 1_000 : 10));
 const seed = Number(process.env['SEED'] ?? randomInt(2 ** 31));
 const workers = 3;
+// Processes are found through /proc.
+const onLinux = process.platform === 'linux' ? test : test.skip;
 jest.setTimeout(Math.max(300_000, cycles * 30_000));
 
 /** Mulberry32: 0 up to 1. */
@@ -160,51 +162,54 @@ const all = async <T>(items: AsyncGenerator<T>): Promise<T[]> => {
   return found;
 };
 
-test(`${cycles} times kill -9 (SEED=${seed}): nothing acknowledged is lost, nothing happens twice`, async () => {
-  await askUntilDone(newAsked());
-  await askUntilDone(newAsked());
-  for (let cycle = 0; cycle < cycles; cycle++) await crashOnce();
-  if (cycles > 10) {
-    const sorted = [...recoveries].sort((a, b) => a - b);
-    const at = (part: number) => Math.round(sorted[Math.floor(part * (sorted.length - 1))] ?? 0);
-    const codes = new Map<string, number>();
-    for (const code of asked.flatMap((one) => one.codes)) codes.set(code, (codes.get(code) ?? 0) + 1);
-    process.stderr.write(
-      `${cycles} kills, ${asked.length} operations; recovery ${at(0.5)} ms median, ${at(0.99)} ms p99\n` +
-        [...codes].map(([code, times]) => `  ${times} x ${code}\n`).join(''),
-    );
-  }
+onLinux(
+  `${cycles} times kill -9 (SEED=${seed}): nothing acknowledged is lost, nothing happens twice`,
+  async () => {
+    await askUntilDone(newAsked());
+    await askUntilDone(newAsked());
+    for (let cycle = 0; cycle < cycles; cycle++) await crashOnce();
+    if (cycles > 10) {
+      const sorted = [...recoveries].sort((a, b) => a - b);
+      const at = (part: number) => Math.round(sorted[Math.floor(part * (sorted.length - 1))] ?? 0);
+      const codes = new Map<string, number>();
+      for (const code of asked.flatMap((one) => one.codes)) codes.set(code, (codes.get(code) ?? 0) + 1);
+      process.stderr.write(
+        `${cycles} kills, ${asked.length} operations; recovery ${at(0.5)} ms median, ${at(0.99)} ms p99\n` +
+          [...codes].map(([code, times]) => `  ${times} x ${code}\n`).join(''),
+      );
+    }
 
-  expect(failures.filter((code) => !errorCodes[code as keyof typeof errorCodes]?.retryable)).toEqual([]);
-  const of = (kind: Asked['kind']) => asked.filter((one) => one.kind === kind).map(({ result }) => result);
-  const byId = (items: readonly { readonly id: string }[]) =>
-    [...items].sort((a, b) => (a.id < b.id ? -1 : 1));
+    expect(failures.filter((code) => !errorCodes[code as keyof typeof errorCodes]?.retryable)).toEqual([]);
+    const of = (kind: Asked['kind']) => asked.filter((one) => one.kind === kind).map(({ result }) => result);
+    const byId = (items: readonly { readonly id: string }[]) =>
+      [...items].sort((a, b) => (a.id < b.id ? -1 : 1));
 
-  // Exactly what was asked for is there, as it was acknowledged.
-  expect(byId(await all(planbok.walletSets.list()))).toEqual(byId(of('walletSet')));
-  expect(byId(await all(planbok.wallets.list()))).toEqual(byId(of('wallets').flatMap(({ data }) => data)));
-  expect(byId(await all(planbok.signatures.list()))).toEqual(byId(of('signature')));
+    // Exactly what was asked for is there, as it was acknowledged.
+    expect(byId(await all(planbok.walletSets.list()))).toEqual(byId(of('walletSet')));
+    expect(byId(await all(planbok.wallets.list()))).toEqual(byId(of('wallets').flatMap(({ data }) => data)));
+    expect(byId(await all(planbok.signatures.list()))).toEqual(byId(of('signature')));
 
-  // However often a key was asked, and is asked again: one answer.
-  for (const one of asked) expect(await one.run(planbok)).toEqual(one.result);
-  for (const [key, bodies] of answers)
-    for (const body of bodies) expect([key, body]).toEqual([key, bodies[0]]);
+    // However often a key was asked, and is asked again: one answer.
+    for (const one of asked) expect(await one.run(planbok)).toEqual(one.result);
+    for (const [key, bodies] of answers)
+      for (const body of bodies) expect([key, body]).toEqual([key, bodies[0]]);
 
-  // An address index is given out once: all EVM chains share theirs.
-  const places = wallets.map(({ walletSet, path }) => `${walletSet} ${path}`);
-  expect(new Set(places).size).toBe(places.length);
-  const signatures = of('signature').map(({ signature }) => signature);
-  expect(new Set(signatures).size).toBe(signatures.length);
+    // An address index is given out once: all EVM chains share theirs.
+    const places = wallets.map(({ walletSet, path }) => `${walletSet} ${path}`);
+    expect(new Set(places).size).toBe(places.length);
+    const signatures = of('signature').map(({ signature }) => signature);
+    expect(new Set(signatures).size).toBe(signatures.length);
 
-  // Every key that is listed still signs, on both curves; the client verifies.
-  for (const walletSet of sets) {
-    const { data } = await planbok.wallets.create({ walletSet, blockchains: ['ETH', 'SOL'] });
-    for (const { id: wallet } of data)
-      await planbok.signatures.create({ wallet, payload: { kind: 'message', message: 'still here' } });
-  }
-});
+    // Every key that is listed still signs, on both curves; the client verifies.
+    for (const walletSet of sets) {
+      const { data } = await planbok.wallets.create({ walletSet, blockchains: ['ETH', 'SOL'] });
+      for (const { id: wallet } of data)
+        await planbok.signatures.create({ wallet, payload: { kind: 'message', message: 'still here' } });
+    }
+  },
+);
 
-test(`killed during its first start, three times (SEED=${seed}), it starts all the same`, async () => {
+onLinux(`killed during its first start, three times (SEED=${seed}), it starts all the same`, async () => {
   for (let i = 0; i < (slow ? 50 : 1); i++) {
     const folder = newFolder();
     for (let cut = 0; cut < 3; cut++) await cutShort(folder, 200 + random() * 2_300);
