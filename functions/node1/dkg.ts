@@ -73,13 +73,16 @@ async function generate(
   const { d2 } = fromBinary(Dkg1ResponseSchema, answer);
   const [pending, d3] = p1Open(state, d2, node.random);
   try {
-    await storeShares(node, { key, epoch: firstEpoch, attempt, ctx: ctx.digest }, pending.shares);
+    const name = { key, epoch: firstEpoch, attempt, ctx: ctx.digest };
+    await storeShares(node, name, pending.shares);
     const created = new Date(node.clock()).toISOString();
     const more = { ctx: ctx.digest, created, confirmation: pending.conf2 };
     const account = accountOf(operation, pending.shares, more);
     // PENDING is durable before D3 leaves: from here on a crash is resolved, not forgotten.
-    if (!(await node.ledger.begin(key, firstEpoch, attempt, account)))
-      throw new CustodyError('protocol_abort', 'this key exists already');
+    if (!(await node.ledger.begin(key, firstEpoch, attempt, account))) {
+      await node.shares.remove(name);
+      throw new CustodyError('protocol_abort', 'another attempt at this key is under way');
+    }
     const open = toBinary(Dkg2RequestSchema, create(Dkg2RequestSchema, { d3 }));
     const { d4 } = fromBinary(Dkg2ResponseSchema, await peer.call('Dkg2', attempt, 3, open));
     p1Confirm(pending, d4);

@@ -189,7 +189,9 @@ async function generically(node: Node, receivedMs: number, run: () => Promise<By
   } catch (error) {
     const locked = error instanceof CustodyError && error.code === 'key_quarantined';
     if (!(error instanceof Abort || error instanceof Refused || locked)) throw error;
-    node.log.warn('signing refused', { reason: error.message });
+    // A state that does not open was changed where it is stored: no peer can do that.
+    const tell = error instanceof Abort && error.abort === 'E_STATE' ? node.log.alarm : node.log.warn;
+    tell('signing refused', { reason: error.message });
     return refuseGenerically(node.clock, receivedMs);
   }
 }

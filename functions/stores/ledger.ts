@@ -56,7 +56,10 @@ const keyOf = (key: string, epoch: number): Item => ({ key, epoch: String(epoch)
 export interface Ledger {
   /** Strongly consistent. */
   read(key: string, epoch: number): Promise<KeyEntry | undefined>;
-  /** Begins, or replaces, an unfinished DKG. False if the key is already made. */
+  /**
+   * Begins a DKG. Without an account (Node 2) it replaces an unfinished one; with one (Node 1, which resolves
+   * what it finds unfinished first) it does not. False if the key is made, or another attempt stands.
+   */
   begin(key: string, epoch: number, attempt: Bytes, account?: AccountKeys): Promise<boolean>;
   /**
    * The commit point of a DKG. False if this attempt was replaced or discarded meanwhile; true also if an
@@ -113,7 +116,7 @@ export function ledgerOver(table: Table, clock: Clock, log: Log): Ledger {
     begin: (key, epoch, attempt, account) =>
       table.put({ ...keyOf(key, epoch), state: 'PENDING', attempt, ...(account && attributesOf(account)) }, [
         [['key', 'absent']],
-        [['state', '=', 'PENDING']],
+        ...(account ? [] : [[['state', '=', 'PENDING']] as const]),
       ]),
     async activate(key, epoch, attempt, account) {
       const set = { state: 'ACTIVE', ...attributesOf(account) };
