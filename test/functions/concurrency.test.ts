@@ -26,7 +26,7 @@ import {
 } from '../support/ask.ts';
 import { hostileNode2 } from '../support/hostile.ts';
 import { hurry } from '../support/hurry.ts';
-import { owner, twoNodes, type Wire, type World } from '../support/two-nodes.ts';
+import { owner, type Reply, twoNodes, type Wire, type World } from '../support/two-nodes.ts';
 
 hurry();
 
@@ -34,9 +34,25 @@ const leaseMs = 30_000;
 const honest: Wire = (_, envelope, deliver) => deliver(envelope);
 let world: World;
 let home: Household;
+/** Shares that stand at a node. */
+let stored: { node: string; id: string; record: string }[] = [];
 
 beforeAll(async () => {
-  world = await twoNodes({ leaseMs });
+  world = await twoNodes({
+    leaseMs,
+    wrap(node, ports) {
+      const { shares } = ports.tables;
+      const put: typeof shares.put = async (item, when) => {
+        stored.push({ node, id: item['key'] as string, record: item['record'] as string });
+        return shares.put(item, when);
+      };
+      const remove: typeof shares.delete = async (name, when) => {
+        stored = stored.filter((share) => share.node !== node || share.record !== name['record']);
+        return shares.delete(name, when);
+      };
+      return { ...ports, tables: { ...ports.tables, shares: { ...shares, put, delete: remove } } };
+    },
+  });
   home = await settle(world, owner(world), ['ETH', 'SOL']);
 });
 
@@ -182,6 +198,38 @@ describe('late', () => {
     world.wire = honest;
     const made = await done(world.fetch(await askSet(home.who, ['ed25519'], key)));
     await expectMade(made.id);
+  });
+
+  test('a first request that wakes up when a second has taken over gives way, and leaves no share', async () => {
+    let wake = () => {};
+    const asleep = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    const key = newKey();
+    let sleeper: Promise<Reply> | undefined;
+    let first = true;
+    world.wire = async (method, envelope, deliver) => {
+      const answer = method === 'Dkg2' ? undefined : await deliver(envelope);
+      if (method === 'Dkg1' && first) {
+        first = false;
+        await asleep;
+      }
+      if (method === 'Dkg2') {
+        // The second request is about to send D3: the first one goes on now, as far as it can.
+        wake();
+        expect((await sleeper)?.body.code).toBe('protocol_abort');
+      }
+      return answer ?? deliver(envelope);
+    };
+    sleeper = world.fetch(await askSet(home.who, ['ed25519'], key));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    world.clockMs += leaseMs + 1;
+    const made = await done(world.fetch(await askSet(home.who, ['ed25519'], key)));
+    await expectMade(made.id);
+    const attempts = new Set(
+      stored.filter(({ id }) => id === made.id).map(({ node, record }) => `${node} ${record}`),
+    );
+    expect(attempts.size).toBe(2);
   });
 
   test('a doubled D3: one share, one answer', async () => {

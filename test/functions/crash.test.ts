@@ -235,6 +235,28 @@ describe('a fault at every step', () => {
   );
 });
 
+test('a fault at every step of founding: the organization is there after the next try, at both nodes', async () => {
+  world.restart();
+  watch.begin();
+  await done(world.fetch(await owner(world).found()));
+  const steps = watch.trace.length;
+  expect(steps).toBeGreaterThan(4);
+  for (let i = 0; i < steps; i++)
+    for (const fault of faultKinds) {
+      const who = owner(world);
+      world.restart();
+      watch.begin({ [i]: fault });
+      const request = await who.found();
+      await watch.request(() => world.fetch(request));
+      expect([i, fault, watch.fired()]).toEqual([i, fault, 1]);
+      watch.begin();
+      world.restart();
+      await done(world.fetch(request));
+      for (const { registry } of [world.lead.node, world.second])
+        expect(await registry.read(who.organization)).toMatchObject({ organization: who.organization });
+    }
+});
+
 test('two faults, one in the first try and one in the second', async () => {
   const wish = makesSet(['ed25519']);
   const trace = await traceOf(wish);
