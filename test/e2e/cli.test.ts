@@ -15,21 +15,13 @@ import {
   recoverTypedDataAddress,
   serializeTransaction,
 } from 'viem';
-import { fromHex, toHex } from '../../shared/bytes.ts';
+import { fromHex, toHex, utf8 } from '../../shared/bytes.ts';
 import { programs } from '../../shared/chains/solana-instructions.ts';
 import { spend } from '../support/ask.ts';
 import { nearVerdict } from '../support/engines/near.ts';
 import { buildSolana } from '../support/engines/solana.ts';
-import {
-  cleanEnv,
-  gone,
-  newFolder,
-  type Ran,
-  root,
-  runCli,
-  type Stack,
-  startStack,
-} from '../support/stack.ts';
+import { gone } from '../support/processes.ts';
+import { cleanEnv, newFolder, type Ran, root, runCli, type Stack, startStack } from '../support/stack.ts';
 
 jest.setTimeout(120_000);
 type Hex = `0x${string}`;
@@ -129,6 +121,11 @@ describe('the contract', () => {
   test('sign: a message', async () => {
     const { signature } = await signed('ETH', '--kind message --message TEXT');
     expect(await recoverMessageAddress({ message: 'TEXT', signature })).toBe(wallets['ETH']?.address);
+    const words = `sign --wallet ${wallets['ETH']?.id} --kind message --file - --json --data ${stack.data}`;
+    const piped = await runCli(words.split(' '), utf8('TEXT'));
+    expect(await recoverMessageAddress({ message: 'TEXT', signature: piped.json.signature })).toBe(
+      wallets['ETH']?.address,
+    );
     await signed('SOL', '--kind message --message TEXT');
     await signed('NEAR', '--kind message --message TEXT --recipient shop.near');
   });

@@ -10,10 +10,11 @@ import type { Planbok } from '../../client/planbok.ts';
 import type { Wallet } from '../../client/wallets.ts';
 import { errorCodes } from '../../shared/errors.ts';
 import { spend } from '../support/ask.ts';
-import { cutShort, newFolder, programNames, type Stack, startStack } from '../support/stack.ts';
+import { programNames } from '../support/processes.ts';
+import { cutShort, newFolder, type Stack, startStack } from '../support/stack.ts';
 
 const slow = process.env['SLOW'] === '1';
-const cycles = Number(process.env['CRASHES'] ?? (slow ? 1_000 : 10));
+const cycles = Number(process.env['CRASHES'] ?? (slow ? 1_000 : 8));
 const seed = Number(process.env['SEED'] ?? randomInt(2 ** 31));
 const workers = 3;
 // Processes are found through /proc.
@@ -168,7 +169,7 @@ onLinux(
     await askUntilDone(newAsked());
     await askUntilDone(newAsked());
     for (let cycle = 0; cycle < cycles; cycle++) await crashOnce();
-    if (cycles > 10) {
+    if (cycles > 8) {
       const sorted = [...recoveries].sort((a, b) => a - b);
       const at = (part: number) => Math.round(sorted[Math.floor(part * (sorted.length - 1))] ?? 0);
       const codes = new Map<string, number>();

@@ -11,14 +11,8 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { PlanbokError } from '../../client/errors.ts';
-import {
-  listening,
-  newFolder,
-  type ProgramName,
-  programNames,
-  type Stack,
-  startStack,
-} from '../support/stack.ts';
+import { listening, type ProgramName, programNames } from '../support/processes.ts';
+import { newFolder, type Stack, startStack } from '../support/stack.ts';
 
 jest.setTimeout(120_000);
 const onLinux = process.platform === 'linux' ? describe : describe.skip;

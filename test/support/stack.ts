@@ -4,16 +4,15 @@
  * @module
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { type Owner, readOwner } from '../../client/owner.ts';
 import { Planbok, type PlanbokOptions } from '../../client/planbok.ts';
+import { childrenOf, gone, type ProgramName, programsOf } from './processes.ts';
 
 export const root = resolve(import.meta.dirname, '../..');
-
-export type ProgramName = 'account1' | 'account2' | 'node1' | 'node2';
-export const programNames: readonly ProgramName[] = ['account1', 'account2', 'node1', 'node2'];
 
 export interface Ran {
   readonly code: number;
@@ -53,39 +52,29 @@ export const cleanEnv = (): Record<string, string | undefined> =>
     Object.entries(process.env).filter(([name]) => !/^(?:NODE_OPTIONS|PLANBOK_.*|AWS_.*)$/.test(name)),
   );
 
-/** Runs a program of the repository to its end. */
-export function runNode(args: readonly string[], options: { input?: Uint8Array; cwd?: string } = {}) {
-  return new Promise<{ code: number; stdout: string; stderr: string }>((done, failed) => {
-    const child = spawn(process.execPath, [...args], {
-      cwd: options.cwd ?? root,
-      env: cleanEnv(),
-      stdio: ['pipe', 'pipe', 'pipe'],
-    });
-    const out = { stdout: '', stderr: '' };
-    child.stdout.on('data', (data: Uint8Array) => {
-      out.stdout += new TextDecoder().decode(data);
-    });
-    child.stderr.on('data', (data: Uint8Array) => {
-      out.stderr += new TextDecoder().decode(data);
-    });
-    child.once('error', failed);
-    child.once('close', (code) => done({ code: code ?? -1, ...out }));
-    child.stdin.end(options.input);
-  });
-}
-
-const parsed = (text: string): unknown => {
+const parsed = (json: string): unknown => {
   try {
-    return JSON.parse(text);
+    return JSON.parse(json);
   } catch {
     return undefined;
   }
 };
 
-export async function runCli(args: readonly string[], options: { input?: Uint8Array } = {}): Promise<Ran> {
-  const ran = await runNode([join(root, 'bin', 'planbok.mjs'), ...args], options);
-  const failure = parsed(ran.stderr.trim().split('\n').at(-1) ?? '') as { error?: unknown } | undefined;
-  return { ...ran, json: parsed(ran.stdout), error: failure?.error };
+/** `planbok ARGS`, as a process. @param input for its standard input */
+export async function runCli(args: readonly string[], input?: Uint8Array): Promise<Ran> {
+  const child = spawn(process.execPath, [join(root, 'bin', 'planbok.mjs'), ...args], {
+    cwd: root,
+    env: cleanEnv(),
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  child.stdin.end(input);
+  const [stdout, stderr, code] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    new Promise<number>((done) => child.once('close', (status) => done(status ?? -1))),
+  ]);
+  const failure = parsed(stderr.trim().split('\n').at(-1) ?? '') as { error?: unknown } | undefined;
+  return { code, stdout, stderr, json: parsed(stdout), error: failure?.error };
 }
 
 interface Run {
@@ -117,69 +106,6 @@ async function launch(data: string, env: Readonly<Record<string, string>>): Prom
     child.once('close', (code) => failed(new Error(`npm start ended with ${code}: ${output}`)));
   });
   return { child, url, ended };
-}
-
-function childrenOf(pid: number): number[] {
-  try {
-    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
-    return text.trim().split(' ').filter(Boolean).map(Number);
-  } catch {
-    return [];
-  }
-}
-
-/** The children of the supervisor, by what stands on their command lines. */
-function programsOf(pid: number): Record<ProgramName, number> {
-  const found: Partial<Record<ProgramName, number>> = {};
-  for (const child of childrenOf(pid)) {
-    const line = readFileSync(`/proc/${child}/cmdline`, 'utf8').split('\0').filter(Boolean);
-    const bundle = /\/(account|node1|node2)\.mjs$/.exec(line.at(-1) ?? '')?.[1];
-    const account = line.map((word) => /^--allow-fs-write=.*\/(account[12])$/.exec(word)?.[1]).find(Boolean);
-    const name = (bundle === 'account' ? account : bundle) as ProgramName | undefined;
-    if (name !== undefined) found[name] = child;
-  }
-  return found as Record<ProgramName, number>;
-}
-
-const isGone = (pid: number): boolean => {
-  try {
-    return /^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return true;
-  }
-};
-
-/** Where a process listens, as the kernel writes it: address and port, hex. */
-export function listening(pid: number): { readonly address: string; readonly port: number }[] {
-  const inodes = new Set(
-    readdirSync(`/proc/${pid}/fd`).map((fd) => {
-      try {
-        return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1];
-      } catch {
-        return undefined;
-      }
-    }),
-  );
-  return ['tcp', 'tcp6', 'udp', 'udp6'].flatMap((table) =>
-    readFileSync(`/proc/${pid}/net/${table}`, 'utf8')
-      .split('\n')
-      .slice(1)
-      .map((line) => line.trim().split(/\s+/))
-      // 0A: TCP that listens; 07: UDP.
-      .filter(([, , , state, , , , , , inode]) => /^0[A7]$/.test(state ?? '') && inodes.has(inode))
-      .map(([, local = '']) => ({
-        address: local.split(':')[0] ?? '',
-        port: Number.parseInt(local.split(':')[1] ?? '', 16),
-      })),
-  );
-}
-
-/** Resolves when none of these processes runs any more. @throws {Error} after 20 s */
-export async function gone(pids: readonly number[]): Promise<void> {
-  for (let tries = 0; !pids.every(isGone); tries++) {
-    if (tries > 1_000) throw new Error(`still running: ${pids.filter((pid) => !isGone(pid))}`);
-    await new Promise((done) => setTimeout(done, 20));
-  }
 }
 
 /** A folder for a local run; `stop` of its stack removes it. */
