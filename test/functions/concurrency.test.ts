@@ -7,12 +7,14 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   Dkg1ResponseSchema,
+  Dkg2RequestSchema,
   Dkg2ResponseSchema,
   SignSchnorrResponseSchema,
   WalletsResponseSchema,
 } from '../../proto/generated/planbok/node/v1/node_pb.ts';
 import type { Bytes } from '../../shared/bytes.ts';
 import { utf8 } from '../../shared/bytes.ts';
+import { d3Layout } from '../../shared/mpc/dkg-messages.ts';
 import { lastIndex } from '../../shared/mpc/self-test.ts';
 import {
   askSet,
@@ -24,7 +26,7 @@ import {
   newKey,
   settle,
 } from '../support/ask.ts';
-import { hostileNode2 } from '../support/hostile.ts';
+import { bodies, callNode2, hostileNode2, sessionOf } from '../support/hostile.ts';
 import { hurry } from '../support/hurry.ts';
 import { owner, type Reply, twoNodes, type Wire, type World } from '../support/two-nodes.ts';
 
@@ -68,6 +70,9 @@ const expectMade = async (id: string) => {
   const [one, two] = await entries(id);
   expect([one?.state, two?.state, one?.attempt]).toEqual(['ACTIVE', 'ACTIVE', two?.attempt]);
   expect(one?.account?.sid).toEqual(two?.account?.sid);
+  // What was given up along the way has left no share.
+  const shares = stored.filter((share) => share.id === id).map(({ node, record }) => `${node} ${record}`);
+  expect(new Set(shares).size).toBe(2);
   const wallets = await done(
     world.fetch(await askWallets(home.who, { walletSet: id, blockchains: ['SOL'] })),
   );
@@ -226,10 +231,6 @@ describe('late', () => {
     world.clockMs += leaseMs + 1;
     const made = await done(world.fetch(await askSet(home.who, ['ed25519'], key)));
     await expectMade(made.id);
-    const attempts = new Set(
-      stored.filter(({ id }) => id === made.id).map(({ node, record }) => `${node} ${record}`),
-    );
-    expect(attempts.size).toBe(2);
   });
 
   test('a doubled D3: one share, one answer', async () => {
@@ -348,4 +349,17 @@ describe('a Node 2 that answers what it likes', () => {
       ).toBe(code);
     if (item) await world.node1.tables.keys.put(item);
   });
+});
+
+test('a Node 1 that sends a wrong D3 learns that it was wrong, and not why', async () => {
+  const request = await askSet(home.who, ['ed25519']);
+  const session = sessionOf(request);
+  expect(await callNode2(world, 'Dkg1', session, bodies.Dkg1(request))).toEqual(expect.any(Uint8Array));
+  const d3 = new Uint8Array(d3Layout(['ed25519']).reduce((n, { length }) => n + length, 0)).fill(1);
+  const body = toBinary(Dkg2RequestSchema, create(Dkg2RequestSchema, { d3 }));
+  await expect(world.lead.peer.call('Dkg2', session, 3, body)).rejects.toMatchObject({
+    code: 'protocol_abort',
+    message: 'aborted',
+  });
+  expect(await callNode2(world, 'Dkg2', session, body, 3)).toBe('session_not_found');
 });
