@@ -17,7 +17,7 @@ type Check = (value: unknown, at: string, report: Report) => void;
 
 const idText = /^[a-z0-9_-]{1,40}$/;
 const decimal = /^(?:0|[1-9][0-9]{0,77})$/;
-const credential = /^key_[a-z2-7]{26}$/;
+const approver = /^(?:key|mem)_[a-z2-7]{26}$/;
 const clock = /^(?:[01][0-9]|2[0-3]):[0-5][0-9]$/;
 
 const isObject = (value: unknown): value is Members =>
@@ -104,7 +104,7 @@ const period = object(
 const quorumMembers = {
   required: integer(1, limits.approvers),
   approvers: list(
-    text((value) => credential.test(value), 'must be the id of a credential'),
+    text((value) => approver.test(value), 'must be the id of a member or of a credential'),
     limits.approvers,
   ),
 };

@@ -16,13 +16,16 @@ export function tally(
   { required, approvers }: Quorum,
   voices: readonly Voice[],
 ): { readonly outcome: Tally; readonly approved: number } {
-  const counted = voices.filter(({ credentialId }) => approvers.includes(credentialId));
+  const names = (id: string, { credentialId, member }: Voice): boolean =>
+    id === credentialId || id === member;
+  const counted = voices.filter((voice) => approvers.some((id) => names(id, voice)));
   const members = (decision: Voice['decision']) =>
     new Set(counted.filter((voice) => voice.decision === decision).map(({ member }) => member));
   const no = members('reject');
   const approved = [...members('approve')].filter((member) => !no.has(member)).length;
-  const lost = new Set(counted.filter(({ member }) => no.has(member)).map(({ credentialId }) => credentialId))
-    .size;
+  const lost = approvers.filter((id) =>
+    counted.some((voice) => no.has(voice.member) && names(id, voice)),
+  ).length;
   if (approved >= Number(required)) return { outcome: 'reached', approved };
   const outcome = approvers.length - lost < Number(required) ? 'rejected' : 'missing';
   return { outcome, approved };

@@ -79,7 +79,7 @@ export interface WindowRule extends Named {
 export interface Quorum {
   /** Decimal, 1 to the number of approvers. */
   readonly required: string;
-  /** Credential ids. */
+  /** Ids of members (with whatever credential they have) or of single credentials. */
   readonly approvers: readonly string[];
 }
 
