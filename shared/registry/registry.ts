@@ -30,8 +30,8 @@ export interface Member {
   readonly grants: ScopeMap;
   readonly emailCommitment?: string;
   readonly added: string;
-  /** Has had a credential: from then on only the member adds more. */
-  readonly enrolled: 'yes' | 'no';
+  /** The widest that the member's credentials ever were; absent before the first one. */
+  readonly enrolled?: readonly Scope[];
 }
 
 export interface ApiKey {
@@ -146,6 +146,13 @@ export function found(
   const organization = organizationId(statement);
   const time = new Date(Date.parse(created)).toISOString();
   const holder = founderId(digestOf(statement));
+  const founder: Member = {
+    name: owner.name,
+    role: 'owner',
+    grants: {},
+    added: time,
+    enrolled: credential.scopes,
+  };
   return {
     organization,
     name,
@@ -155,7 +162,7 @@ export function found(
     seq: '0',
     time,
     heads: [organization],
-    members: { [holder]: { name: owner.name, role: 'owner', grants: {}, added: time, enrolled: 'yes' } },
+    members: { [holder]: founder },
     apiKeys: {},
     credentials: { [credentialId(credential)]: { ...credential, holder, added: time } },
     invitations: {},

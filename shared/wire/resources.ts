@@ -35,6 +35,7 @@ export const headReceipt = z.strictObject({
   issued: decimal.describe('Epoch milliseconds'),
   organization: id,
   head: id,
+  seq: decimal.optional().describe('Number of the statement; absent: 0, the founding one'),
 });
 export type HeadReceipt = z.infer<typeof headReceipt>;
 
