@@ -5,6 +5,7 @@
 
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Random } from '../../functions/ports.ts';
 import {
   Dkg1ResponseSchema,
   Dkg2RequestSchema,
@@ -12,8 +13,7 @@ import {
   SignSchnorrResponseSchema,
   WalletsResponseSchema,
 } from '../../proto/generated/planbok/node/v1/node_pb.ts';
-import type { Bytes } from '../../shared/bytes.ts';
-import { utf8 } from '../../shared/bytes.ts';
+import { type Bytes, toHex, utf8 } from '../../shared/bytes.ts';
 import { d3Layout } from '../../shared/mpc/dkg-messages.ts';
 import { lastIndex } from '../../shared/mpc/self-test.ts';
 import {
@@ -28,6 +28,7 @@ import {
 } from '../support/ask.ts';
 import { bodies, callNode2, hostileNode2, sessionOf } from '../support/hostile.ts';
 import { hurry } from '../support/hurry.ts';
+import { nonces } from '../support/nonces.ts';
 import { owner, type Reply, twoNodes, type Wire, type World } from '../support/two-nodes.ts';
 
 hurry();
@@ -138,6 +139,15 @@ describe('at once', () => {
   });
 });
 
+/** Something that is waited for: `open` lets everybody through who stands at `passed`. */
+function gate(): { readonly passed: Promise<void>; open: () => void } {
+  let open = () => {};
+  const passed = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { passed, open };
+}
+
 describe('late', () => {
   /** The first message of this method is kept back. */
   function keepBack(method: string): { deliver: () => Promise<Bytes> } {
@@ -206,10 +216,7 @@ describe('late', () => {
   });
 
   test('a first request that wakes up when a second has taken over gives way, and leaves no share', async () => {
-    let wake = () => {};
-    const asleep = new Promise<void>((resolve) => {
-      wake = resolve;
-    });
+    const [asleep, awake] = [gate(), gate()];
     const key = newKey();
     let sleeper: Promise<Reply> | undefined;
     let first = true;
@@ -217,20 +224,51 @@ describe('late', () => {
       const answer = method === 'Dkg2' ? undefined : await deliver(envelope);
       if (method === 'Dkg1' && first) {
         first = false;
-        await asleep;
+        asleep.open();
+        await awake.passed;
       }
       if (method === 'Dkg2') {
         // The second request is about to send D3: the first one goes on now, as far as it can.
-        wake();
+        awake.open();
         expect((await sleeper)?.body.code).toBe('protocol_abort');
       }
       return answer ?? deliver(envelope);
     };
     sleeper = world.fetch(await askSet(home.who, ['ed25519'], key));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await asleep.passed;
     world.clockMs += leaseMs + 1;
     const made = await done(world.fetch(await askSet(home.who, ['ed25519'], key)));
     await expectMade(made.id);
+  });
+
+  test('a first request that ends after a second one has: both are given the one that was stored', async () => {
+    for (const [method, ask] of [
+      ['SignSchnorr', (key: string) => askSignature(home.who, home.wallets['SOL'], hello('SOL'), key)],
+      ['Sign2', (key: string) => askSignature(home.who, home.wallets['ETH'], hello('ETH'), key)],
+      [
+        'Wallets',
+        (key: string) => askWallets(home.who, { walletSet: home.set.id, blockchains: ['SOL'] }, key),
+      ],
+    ] as const) {
+      const [asleep, awake] = [gate(), gate()];
+      let first = true;
+      world.wire = async (name, envelope, deliver) => {
+        const answer = await deliver(envelope);
+        if (name === method && first) {
+          first = false;
+          asleep.open();
+          await awake.passed;
+        }
+        return answer;
+      };
+      const key = newKey();
+      const sleeper = world.fetch(await ask(key));
+      await asleep.passed;
+      world.clockMs += leaseMs + 1;
+      const second = await done(world.fetch(await ask(key)));
+      awake.open();
+      expect([method, (await sleeper).body]).toEqual([method, second]);
+    }
   });
 
   test('a doubled D3: one share, one answer', async () => {
@@ -362,4 +400,27 @@ test('a Node 1 that sends a wrong D3 learns that it was wrong, and not why', asy
     message: 'aborted',
   });
   expect(await callNode2(world, 'Dkg2', session, body, 3)).toBe('session_not_found');
+});
+
+test('a random source that is stuck at both nodes: no nonce for two messages, nor for two sessions of one', async () => {
+  let stuck = false;
+  const constant: Random = (n) => new Uint8Array(n).fill(5);
+  const other = await twoNodes({
+    wrap: (_, ports) => ({ ...ports, random: (n) => (stuck ? constant(n) : ports.random(n)) }),
+  });
+  const seen = nonces();
+  other.wire = seen.wire();
+  const { who, wallets } = await settle(other, owner(other), ['ETH', 'SOL']);
+  const before = seen.sent.length;
+  stuck = true;
+  for (const text of ['one', 'two', 'two'])
+    for (const chain of ['ETH', 'SOL'])
+      await done(other.fetch(await askSignature(who, wallets[chain], hello(chain, text))));
+  // What is drawn as it is (n1, n2) repeats; what is secret, or commits to a secret, is hedged and does not.
+  const drawn = toHex(constant(32));
+  const sets = seen.sent.slice(before).map((all) => new Set(all.filter((nonce) => nonce !== drawn)));
+  const all = sets.flatMap((set) => [...set]);
+  expect(sets).toHaveLength(3 * (4 + 2));
+  expect(new Set(all).size).toBe(all.length);
+  expect(all.length).toBeGreaterThan(25);
 });

@@ -21,7 +21,9 @@ import type { Wire } from './two-nodes.ts';
 export interface Nonces {
   /** To stand on the wire, in front of another one. */
   readonly wire: (next?: Wire) => Wire;
-  /** Nonces seen, and those that stood in two messages. */
+  /** Nonces seen, by message in order. */
+  readonly sent: readonly (readonly string[])[];
+  /** How many, and those that stood in two messages. */
   seen(): number;
   repeated(): readonly string[];
 }
@@ -64,9 +66,11 @@ const answered: typeof asked = {
 export function nonces(): Nonces {
   const seen = new Set<string>();
   const repeated: string[] = [];
+  const sent: string[][] = [];
   const note = (values: readonly Bytes[] = []) => {
-    for (const value of values) {
-      const nonce = toHex(value);
+    const all = values.map(toHex);
+    if (all.length > 0) sent.push(all);
+    for (const nonce of all) {
       if (seen.has(nonce)) repeated.push(nonce);
       seen.add(nonce);
     }
@@ -83,6 +87,7 @@ export function nonces(): Nonces {
           return answer;
         });
       },
+    sent,
     seen: () => seen.size,
     repeated: () => repeated,
   };
