@@ -32,7 +32,7 @@ export interface AuditFacts {
   /** Outcome of the policy: `allowed`, or the rule that denied. */
   readonly policy: string;
   readonly phase: Phase;
-  /** Id of the intent that this is the end of. */
+  /** Id of the intent that this is the end of; empty if one record, written before the effect, is all. */
   readonly previous: string;
 }
 
