@@ -27,25 +27,32 @@ const understood: readonly string[] = ['transfer', 'approve', 'stake', 'fee', 'i
 /** Costs the rent that the chain sets; the coins beside it are a transfer. */
 const harmlessActions: readonly string[] = ['create', 'create token account'];
 
-/** Members of the message in the standard shapes (ERC-2612, DAI, Permit2 without witness, ERC-3009). */
-const standardShapes: Readonly<Record<string, readonly string[]>> = {
-  Permit: ['deadline nonce owner spender value', 'allowed expiry holder nonce spender'],
-  PermitSingle: ['details sigDeadline spender'],
-  PermitBatch: ['details sigDeadline spender'],
-  PermitTransferFrom: ['deadline nonce permitted spender'],
-  PermitBatchTransferFrom: ['deadline nonce permitted spender'],
-  TransferWithAuthorization: ['from nonce to validAfter validBefore value'],
-  ReceiveWithAuthorization: ['from nonce to validAfter validBefore value'],
+/** Members of the message in the standard shapes (ERC-2612, DAI, Permit2 without witness, ERC-3009), sorted. */
+const permit2 = ['deadline', 'nonce', 'permitted', 'spender'];
+const allowance2 = ['details', 'sigDeadline', 'spender'];
+const erc3009 = ['from', 'nonce', 'to', 'validAfter', 'validBefore', 'value'];
+const standardShapes: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  Permit: [
+    ['deadline', 'nonce', 'owner', 'spender', 'value'],
+    ['allowed', 'expiry', 'holder', 'nonce', 'spender'],
+  ],
+  PermitSingle: [allowance2],
+  PermitBatch: [allowance2],
+  PermitTransferFrom: [permit2],
+  PermitBatchTransferFrom: [permit2],
+  TransferWithAuthorization: [erc3009],
+  ReceiveWithAuthorization: [erc3009],
 };
 
 /** Typed data that say nothing but what the permit or transfer beside them says. */
 function isStandardPermit({ details = {} }: Effect): boolean {
   const members = Object.keys(details)
     .filter((name) => name.startsWith('message.'))
-    .map((name) => name.slice('message.'.length));
+    .map((name) => name.slice('message.'.length))
+    .sort();
   const type = details['primaryType'] ?? '';
-  const shapes = Object.hasOwn(standardShapes, type) ? standardShapes[type] : undefined;
-  return shapes?.includes(members.sort().join(' ')) === true;
+  const shapes = Object.hasOwn(standardShapes, type) ? (standardShapes[type] ?? []) : [];
+  return shapes.some((shape) => JSON.stringify(shape) === JSON.stringify(members));
 }
 
 const callAllowed = (
