@@ -130,6 +130,8 @@ describe('without an actor', () => {
       { key: set.id, epoch: '1' },
       { set: { organization: nobody.organization } },
     );
+    // Nothing of before is in anybody's memory.
+    world.restart();
     const request = await askSignature(nobody, { ...wallets['SOL'] }, hello('SOL'));
     const reply = await world.fetch(request);
     await world.node1.tables.resources.update(
@@ -140,6 +142,7 @@ describe('without an actor', () => {
       { key: set.id, epoch: '1' },
       { set: { organization: alice.organization } },
     );
+    world.restart();
     expect(reply.body.code).toBe('credential_unknown');
   });
 
