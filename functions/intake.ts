@@ -26,7 +26,7 @@ import { readBody, readParams, readQuery } from '#shared/wire/parse.ts';
 import { type Body, matchRoute, type Params, type RouteName, routes } from '#shared/wire/routes.ts';
 import { type Actor, authenticate, requireScope } from './authenticate.ts';
 import type { Clock } from './ports.ts';
-import { type ActiveKey, firstEpoch, type Ledger } from './stores/ledger.ts';
+import { type ActiveKey, firstEpoch, type KeyEntry, type Ledger } from './stores/ledger.ts';
 import type { RegistryStore } from './stores/registry.ts';
 import type { Resources, Wallet } from './stores/resources.ts';
 import { walletKeyOf } from './wallet-key.ts';
@@ -74,7 +74,9 @@ export async function readWalletsRequest(
   const { actor, body } = await open(ports, request, 'createWallets');
   const operation = walletsOperation(actor.organization, request.idempotencyKey, body);
   const authorised = authorise(ports, actor, body.authorisation, operation);
-  return { ...authorised, key: await ownKey(ports, actor.organization, body.walletSet) };
+  const entry = await ports.ledger.read(body.walletSet, firstEpoch);
+  const key = activeKey(entry, actor.organization, body.walletSet);
+  return { ...authorised, key };
 }
 
 export async function readSignatureRequest(
@@ -83,12 +85,15 @@ export async function readSignatureRequest(
 ): Promise<AuthorisedSignature> {
   // Looked up beside the check of who asks; nothing is done with it, or said of it, before that is known.
   const { id } = paramsOf(request, 'createSignature');
-  const [{ actor, body }, found] = await Promise.all([
+  const found = ports.resources.findWallet(id);
+  const [{ actor, body }, wallet, entry] = await Promise.all([
     open(ports, request, 'createSignature'),
-    ports.resources.findWallet(id),
+    found,
+    found.then((known) => known && ports.ledger.read(known.walletSet, firstEpoch)),
   ]);
-  const wallet = ownWallet(actor.organization, found, id);
-  const key = await ownKey(ports, actor.organization, wallet.walletSet);
+  if (wallet?.organization !== actor.organization)
+    throw new CustodyError('wallet_not_found', `no wallet ${id}`);
+  const key = activeKey(entry, actor.organization, wallet.walletSet);
   const { payload } = body;
   const walletKey = walletKeyOf(key.account, wallet);
   const allowRawDigest = actor.credential.scopes.includes('sign_raw');
@@ -143,15 +148,8 @@ function authorise<O extends Operation>(
   return { actor, operation, digest, authorisation: authorisationDigest(authorisation) };
 }
 
-/** @throws {CustodyError} `wallet_not_found`, also if it is somebody else's */
-function ownWallet(organization: string, wallet: Wallet | undefined, id: string): Wallet {
-  if (wallet?.organization !== organization) throw new CustodyError('wallet_not_found', `no wallet ${id}`);
-  return wallet;
-}
-
 /** @throws {CustodyError} `wallet_set_not_found`, `wallet_set_not_active`, `key_quarantined` */
-async function ownKey({ ledger }: IntakePorts, organization: string, walletSet: string): Promise<ActiveKey> {
-  const entry = await ledger.read(walletSet, firstEpoch);
+function activeKey(entry: KeyEntry | undefined, organization: string, walletSet: string): ActiveKey {
   if (entry?.account?.organization !== organization)
     throw new CustodyError('wallet_set_not_found', `no wallet set ${walletSet}`);
   if (entry.state === 'PENDING') throw new CustodyError('wallet_set_not_active', 'its keys are being made');

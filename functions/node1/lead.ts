@@ -7,7 +7,7 @@ import { CustodyError } from '#shared/errors.ts';
 import type { ActorRequest } from '#shared/intent/http-signature.ts';
 import type { Peer } from '../channel/call.ts';
 import type { Node } from '../node.ts';
-import type { Claim, Idempotency } from '../stores/idempotency.ts';
+import type { Idempotency } from '../stores/idempotency.ts';
 
 export interface Lead {
   readonly node: Node;
@@ -36,22 +36,25 @@ export async function once<T>(
   find: () => Promise<T | undefined>,
   work: () => Promise<T>,
 ): Promise<Answer<T>> {
-  let claim: Claim;
-  try {
-    claim = await idempotency.claim(organization, idempotencyKey, digest, resource);
-  } catch (error) {
-    // Whoever holds the key may have finished: its lease goes on for a while.
-    const busy = error instanceof CustodyError && error.code === 'idempotency_in_progress';
-    const finished = busy ? await find() : undefined;
-    if (finished === undefined) throw error;
-    return { body: finished, replayed: true };
+  // Side by side: nobody finishes an operation while its key can be claimed, since a lease outlasts its work.
+  const [claiming, finding] = await Promise.allSettled([
+    idempotency.claim(organization, idempotencyKey, digest, resource),
+    find(),
+  ]);
+  if (claiming.status === 'rejected') {
+    const found = isBusy(claiming.reason) && finding.status === 'fulfilled' ? finding.value : undefined;
+    if (found === undefined) throw claiming.reason;
+    return { body: found, replayed: true };
   }
   try {
-    const finished = await find();
-    if (finished !== undefined) return { body: finished, replayed: true };
+    if (finding.status === 'rejected') throw finding.reason;
+    if (finding.value !== undefined) return { body: finding.value, replayed: true };
     return { body: await work(), replayed: false };
   } catch (error) {
-    await claim.release().catch((cause: unknown) => cause);
+    await claiming.value.release().catch((cause: unknown) => cause);
     throw error;
   }
 }
+
+const isBusy = (error: unknown): boolean =>
+  error instanceof CustodyError && error.code === 'idempotency_in_progress';

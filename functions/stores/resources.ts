@@ -82,6 +82,9 @@ interface Listed {
   readonly signature: SignatureRecord;
 }
 
+/** Wallets kept in memory. */
+const walletsKept = 1_000;
+
 export function resourcesOver(table: Table, clock: Clock): Resources {
   const add = (kind: keyof Listed, record: Record<string, unknown>, parent: string): Promise<boolean> => {
     const id = record['id'] as string;
@@ -110,12 +113,25 @@ export function resourcesOver(table: Table, clock: Clock): Resources {
       if (found?.organization !== organization) throw new CustodyError(absent, `no ${kind} ${id}`);
       return found;
     };
+  // A wallet never changes, so one that was found is kept; that there is none is asked for anew.
+  const wallets = new Map<string, Wallet>();
+  const findWallet = async (id: string): Promise<Wallet | undefined> => {
+    const wallet = wallets.get(id) ?? (await find('wallet', id));
+    if (wallets.size >= walletsKept) wallets.clear();
+    if (wallet !== undefined) wallets.set(id, wallet);
+    return wallet;
+  };
   return {
     walletSet: owned('walletSet', 'wallet_set_not_found'),
-    wallet: owned('wallet', 'wallet_not_found'),
+    async wallet(organization, id) {
+      const wallet = await findWallet(id);
+      if (wallet?.organization !== organization)
+        throw new CustodyError('wallet_not_found', `no wallet ${id}`);
+      return wallet;
+    },
     signature: owned('signature', 'signature_not_found'),
     findWalletSet: (id) => find('walletSet', id),
-    findWallet: (id) => find('wallet', id),
+    findWallet,
     findSignature: (id) => find('signature', id),
     addWalletSet: (set) => add('walletSet', { ...set }, set.organization),
     addWallet: (wallet) => add('wallet', { ...wallet }, wallet.walletSet),
