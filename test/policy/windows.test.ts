@@ -148,6 +148,21 @@ describe('windows', () => {
     expect(String(item['counters']).length).toBeLessThan(60 * (namedOperations + steps + 2));
   });
 
+  test('what is summed up leaves the window late, never early', async () => {
+    const windows = windowsOver(fresh(), now);
+    const most = { ...hour, amount: 1n, maxAmount: 150n };
+    const begin = t0 + 100_000;
+    for (let i = 0; i < 150; i++)
+      expect(await windows.reserve('wset', operation(i), [most], begin + i)).toBeNull();
+    expect(await windows.reserve('wset', operation('x'), [most], begin + 3_599_999)).not.toBeNull();
+    // At the end of the step that the sum stands for.
+    const step = Math.ceil(3_600_000 / steps);
+    expect(await windows.reserve('wset', operation('x'), [most], t0 + 3_600_000 + step)).toBeNull();
+    expect(
+      (await windows.spent('wset', operation('y'), t0 + 3_600_000 + step))('hour', eth, 3600).count,
+    ).toBe(1);
+  });
+
   test('counters of rules that are gone disappear with their windows', async () => {
     const table = fresh();
     const windows = windowsOver(table, now);
