@@ -4,10 +4,13 @@
  * choice of them.
  */
 import { randomInt } from 'node:crypto';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { PlanbokError } from '../../client/errors.ts';
 import type { Planbok } from '../../client/planbok.ts';
 import type { Wallet } from '../../client/wallets.ts';
+import { beginTables } from '../../local/tables.ts';
 import { errorCodes } from '../../shared/errors.ts';
 import { spend } from '../support/ask.ts';
 import { programNames } from '../support/processes.ts';
@@ -224,4 +227,25 @@ onLinux(`killed during its first start, three times (SEED=${seed}), it starts al
       await other.stop();
     }
   }
+});
+
+test('tables whose making was cut short are begun again; tables that were made stay', () => {
+  const folder = newFolder();
+  const inside = join(folder, 'dynamodb', 'CURRENT');
+  const write = () => {
+    mkdirSync(join(folder, 'dynamodb'), { recursive: true });
+    writeFileSync(inside, 'data');
+  };
+  beginTables(folder);
+  write();
+  // Killed here. The second start finds nothing, and gets to the end.
+  const made = beginTables(folder);
+  expect(existsSync(inside)).toBe(false);
+  write();
+  made();
+  for (let starts = 0; starts < 2; starts++) {
+    beginTables(folder)();
+    expect(existsSync(inside)).toBe(true);
+  }
+  rmSync(folder, { recursive: true });
 });
