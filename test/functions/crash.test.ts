@@ -204,7 +204,7 @@ describe('a fault at every step', () => {
     () =>
       sweep(
         signs('ETH', () => hello('ETH')),
-        2,
+        3,
       ),
     600_000,
   );
@@ -213,7 +213,7 @@ describe('a fault at every step', () => {
     () =>
       sweep(
         signs('P2TR', () => spend(home.wallets['P2TR'], 1)),
-        3,
+        5,
       ),
     600_000,
   );
@@ -222,7 +222,7 @@ describe('a fault at every step', () => {
     () =>
       sweep(
         signs('BTC-REGTEST', () => spend(home.wallets['BTC-REGTEST'], 3)),
-        11,
+        17,
       ),
     900_000,
   );
@@ -230,7 +230,7 @@ describe('a fault at every step', () => {
   test('of making an ed25519 wallet set', () => sweep(makesSet(['ed25519'])), 300_000);
   test(
     'of making a wallet set with both keys',
-    () => sweep(makesSet(['secp256k1', 'ed25519']), 13),
+    () => sweep(makesSet(['secp256k1', 'ed25519']), 17),
     3_600_000,
   );
 });

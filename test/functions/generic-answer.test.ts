@@ -4,7 +4,7 @@
  */
 
 import { fromBinary } from '@bufbuild/protobuf';
-import { beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { genericAfterMs } from '../../functions/node2/generic.ts';
 import type { Item } from '../../functions/ports.ts';
 import { EnvelopeSchema, SignedSchema } from '../../proto/generated/planbok/node/v1/node_pb.ts';
@@ -14,6 +14,8 @@ import { askSignature, type Household, hello, settle } from '../support/ask.ts';
 import { patch } from '../support/ecdsa-session.ts';
 import { beginEcdsa, bodies, callNode2, openEcdsa, sessionOf } from '../support/hostile.ts';
 import { fresh, owner, twoNodes, type World } from '../support/two-nodes.ts';
+
+jest.setTimeout(60_000);
 
 let world: World;
 let home: Household;

@@ -10,7 +10,7 @@
  */
 
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { type Bytes, concat, u32be } from '#shared/bytes.ts';
 import { Abort, type AbortCode } from '#shared/errors.ts';
 import type { KeyType } from '#shared/mpc/context.ts';
@@ -37,6 +37,7 @@ import { seededRandom } from '../support/random.ts';
 import { type AnyLayout, lengths, mutations, type Sources, type Tampered } from '../support/tamper.ts';
 
 const slow = process.env['SLOW'] === '1';
+jest.setTimeout(600_000);
 
 /** Where, and what. A message may be found out by the node that did not receive it: a later one is wrong. */
 type Verdict = `${AbortCode} at ${1 | 2}`;
