@@ -228,7 +228,7 @@ function specialOf(kind: string, value: Uint8Array): readonly [string, Uint8Arra
 }
 
 /** The field's value in a message, if it has one of this name and length. */
-export function valueIn(
+function valueIn(
   { layout, message }: Sources[string],
   name: string,
   length: number,
