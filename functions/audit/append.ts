@@ -18,6 +18,7 @@ import { CustodyError } from '#shared/errors.ts';
 import type { NodeIdentity } from '../channel/identity.ts';
 import type { Clock, Random } from '../ports.ts';
 import type { AuditStore } from '../stores/audit.ts';
+import { keepBounded } from './bounded.ts';
 
 /** A record that waits longer than this stops everything that would begin, milliseconds. */
 export const lagLimitMs = 10_000;
@@ -67,7 +68,7 @@ export function auditorOf({ store, identity, clock, random, watchedBy }: Auditor
     if (known !== undefined && clock() < known.untilMs) return known.check;
     const check = checkReady(store, clock, log, watched);
     const mine = { untilMs: clock() + readyForMs, check };
-    believed.set(name, mine);
+    keepBounded(believed, name, mine);
     // A bad answer is not remembered: what it says may pass.
     check.catch(() => {
       if (believed.get(name) === mine) believed.delete(name);

@@ -10,6 +10,7 @@ import { type Bytes, concat, toBase64url } from '#shared/bytes.ts';
 import type { Attested } from '#shared/crypto/attestation.ts';
 import type { NodeIdentity } from '../channel/identity.ts';
 import type { Clock, Item, Random, Table } from '../ports.ts';
+import { keepBounded } from './bounded.ts';
 import type { KeySealer } from './ports.ts';
 
 export interface KeyPorts {
@@ -56,7 +57,7 @@ export function auditKeys(ports: KeyPorts): AuditKeys {
       const known = held.get(id);
       if (known !== undefined) return known;
       const opening = openOrMake(ports, id, use, name);
-      held.set(id, opening);
+      keepBounded(held, id, opening);
       opening.catch(() => held.delete(id));
       return opening;
     },

@@ -29,6 +29,7 @@ import { type Bytes, equalBytes, fromBase64url, toBase64url } from '#shared/byte
 import { CustodyError } from '#shared/errors.ts';
 import type { Clock, Log } from '../ports.ts';
 import { type AuditStore, fullIndex, type Head, type StoredRecord } from '../stores/audit.ts';
+import { keepBounded } from './bounded.ts';
 import { requestCosignature } from './cosigning.ts';
 import type { WitnessPort, WriteOnce } from './ports.ts';
 import { leavesOf, logReader, mapSome } from './proofs.ts';
@@ -72,7 +73,7 @@ export function sequencerOf(ports: SequencerPorts): Sequencer {
     const done = carriedOut.get(log);
     if (done !== undefined && equalBytes(done, head.note)) return;
     await carryOut(ports, log, head, leaves);
-    carriedOut.set(log, head.note);
+    keepBounded(carriedOut, log, head.note);
   };
 
   const pass = async (log: string): Promise<Pass> => {

@@ -1,0 +1,381 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { memoryTable } from '../../functions/adapters/memory.ts';
+import { writeOnceFiles } from '../../functions/adapters/write-once-files.ts';
+import { writeOnceTable } from '../../functions/adapters/write-once-table.ts';
+import type { WriteOnce } from '../../functions/audit/ports.ts';
+import { logReader } from '../../functions/audit/proofs.ts';
+import type { Table } from '../../functions/ports.ts';
+import { auditOver } from '../../functions/stores/audit.ts';
+import { openCheckpoint } from '../../shared/audit/checkpoint.ts';
+import { exportFiles } from '../../shared/audit/export.ts';
+import { leafHash, rootOfLeaves } from '../../shared/audit/merkle.ts';
+import { encodeProof, openCosigned, parseProof, verifyProof } from '../../shared/audit/proof.ts';
+import { commitmentOf, readRecord, recordBytes, recordOf } from '../../shared/audit/record.ts';
+import { openPromise } from '../../shared/audit/statements.ts';
+import { decodeEntries, parseTilePath, tilePath } from '../../shared/audit/tile.ts';
+import { verifyExport } from '../../shared/audit/verify.ts';
+import { type Bytes, equalBytes, toBase64url, utf8 } from '../../shared/bytes.ts';
+import { CustodyError } from '../../shared/errors.ts';
+import {
+  type AuditNode,
+  auditPair,
+  auditTable,
+  exportOf,
+  facts,
+  leavesIn,
+  organization,
+  random,
+  slow,
+} from './support.ts';
+
+const codeOf = async (run: Promise<unknown>): Promise<string> => {
+  try {
+    await run;
+  } catch (error) {
+    return error instanceof CustodyError ? error.code : String(error);
+  }
+  return 'nothing was thrown';
+};
+
+/** Calls `before` and `after` around everything that reaches a store. */
+function around<T extends object>(port: T, before: (name: string) => void, after: (name: string) => void): T {
+  return new Proxy(port, {
+    get(target, name) {
+      const method = Reflect.get(target, name) as (...args: unknown[]) => Promise<unknown>;
+      return async (...args: unknown[]) => {
+        before(String(name));
+        const result = await method.apply(target, args);
+        after(String(name));
+        return result;
+      };
+    },
+  });
+}
+
+/** The log is dense, holds each of these records once, and its head is the root of them. */
+async function expectLog(node: AuditNode, ids: readonly string[]): Promise<void> {
+  const leaves = await leavesIn(node);
+  const found = leaves.map((leaf) => toBase64url(leafHash(leaf)));
+  expect([...found].sort()).toEqual([...ids].sort());
+  const head = await node.store.head(node.log);
+  const { signer } = await node.keys.key('log', node.log);
+  const checkpoint = openCheckpoint(head?.note as Bytes, signer);
+  expect([checkpoint.size, checkpoint.root]).toEqual([ids.length, rootOfLeaves(leaves.map(leafHash))]);
+  const stored = await Promise.all(found.map((id) => node.store.find(node.log, id)));
+  expect(stored.map((record) => record?.index)).toEqual(found.map((_, i) => i));
+}
+
+describe('a record', () => {
+  test('is durable with one put, and promised; the promise verifies against the identity alone', async () => {
+    const { node1 } = await auditPair();
+    const { id, promise } = await node1.auditor.append(node1.log, facts(), utf8('Jane Doe'));
+    const stored = await node1.store.find(node1.log, id);
+    const record = readRecord(stored?.data as Bytes);
+    expect(record.commitment).toBe(
+      toBase64url(commitmentOf(stored?.nonce as Bytes, stored?.payload as Bytes)),
+    );
+    expect(new TextDecoder().decode(stored?.data)).not.toContain('Jane');
+    const said = openPromise(promise, { node: 'node1', log: node1.log, record: id }, node1.identity);
+    expect(said.record).toBe(id);
+    const other = { node: 'node1', log: node1.log, record: toBase64url(random(32)) } as const;
+    expect(() => openPromise(promise, other, node1.identity)).toThrow();
+  });
+
+  test('is written in one form only', () => {
+    const record = recordOf('planbok.node1/x', 1_790_000_000_000, facts(), random(32));
+    const bytes = recordBytes(record);
+    expect(readRecord(bytes)).toEqual(record);
+    const text = new TextDecoder().decode(bytes);
+    const wrong = [
+      ` ${text}`,
+      text.replace('intent', 'intended'),
+      text.replace('"time":"1', '"time":"01'),
+      text.replace('"role"', '"rule"'),
+      text.replace('"owner"', '1'),
+      text.replace('{', '{"a":"b",'),
+      text.slice(0, -1),
+      'null',
+      '',
+    ];
+    for (const form of wrong) expect(() => readRecord(utf8(form))).toThrow(TypeError);
+    expect(() => recordBytes({ ...record, object: 'x'.repeat(1_200) })).toThrow(RangeError);
+  });
+
+  test('what a commitment hides is erased without a trace in the tree', async () => {
+    const pair = await auditPair();
+    const { node1 } = pair;
+    const { id } = await node1.auditor.append(node1.log, facts(), utf8('Jane Doe'));
+    await node1.sequencer().drain(node1.log);
+    await node1.store.erase(node1.log, id);
+    const record = await node1.store.find(node1.log, id);
+    expect([record?.nonce, record?.payload, record?.index]).toEqual([undefined, undefined, 0]);
+    await expectLog(node1, [id]);
+  });
+});
+
+describe('the sequencer', () => {
+  test('makes a log of what was appended, with tiles, proofs, lists, and the cosignature of the peer', async () => {
+    const { node1, node2 } = await auditPair();
+    const ids: string[] = [];
+    const sequencer = node1.sequencer();
+    for (let i = 0; i < 600; i++) {
+      const object = i % 3 === 0 ? 'wal_a' : 'wal_b';
+      ids.push((await node1.auditor.append(node1.log, facts({ object }))).id);
+      if (i % 97 === 0) await sequencer.drain(node1.log);
+    }
+    await sequencer.drain(node1.log);
+    await expectLog(node1, ids);
+    const head = await node1.store.head(node1.log);
+    const keys = {
+      log: (await node1.keys.key('log', node1.log)).signer,
+      witness: (await node2.keys.key('witness', 'planbok.node2/witness')).signer,
+    };
+    const cosigned = (await node1.store.cosigned(node1.log))?.note as Bytes;
+    expect(openCosigned(cosigned, keys).size).toBe(600);
+    expect(() => openCosigned((head as { note: Bytes }).note, keys)).toThrow();
+    const reader = logReader(node1.store, node1.files);
+    for (const id of [ids[0], ids[255], ids[256], ids[599]] as string[]) {
+      const { data, index } = (await node1.store.find(node1.log, id)) as { data: Bytes; index: number };
+      const hashes = await reader.inclusion(node1.log, head as never, index, 600);
+      const text = encodeProof({ index, hashes, checkpoint: cosigned });
+      expect(verifyProof(data, parseProof(text), keys).size).toBe(600);
+      expect(() => verifyProof(data, { ...parseProof(text), index: index ^ 1 }, keys)).toThrow();
+    }
+    // What tlog-tiles serves.
+    const resource = async (path: string) =>
+      reader.resource(node1.log, head as never, parseTilePath(path) as never);
+    expect((await resource(tilePath(0, 1)))?.length).toBe(8_192);
+    expect((await resource('tile/0/002.p/88'))?.length).toBe(88 * 32);
+    expect((await resource('tile/1/000.p/2'))?.length).toBe(64);
+    expect(await resource('tile/0/002.p/89')).toBeUndefined();
+    expect(await resource('tile/0/002')).toBeUndefined();
+    expect(decodeEntries((await resource('tile/entries/002.p/88')) as Bytes)).toHaveLength(88);
+    // Lists.
+    const newest = await node1.store.records(node1.log, undefined, { limit: 3 });
+    expect(newest.records.map(({ index }) => index)).toEqual([599, 598, 597]);
+    const timeline = await node1.store.records(node1.log, 'wal_a', { limit: 1_000 });
+    expect(timeline.records).toHaveLength(200);
+    expect((await node1.store.pending(node1.log, { limit: 1 })).records).toEqual([]);
+  });
+
+  const writers = 32;
+  const perWriter = slow ? 1_000 : 20;
+  test(`${writers} writers x ${perWriter} records, three sequencers: each once, indices dense`, async () => {
+    const { node1 } = await auditPair();
+    const from = performance.now();
+    const ids: string[] = [];
+    let writing = true;
+    const sequencing = [1, 2, 3].map(async () => {
+      const sequencer = node1.sequencer();
+      while (writing) {
+        await sequencer.pass(node1.log);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      return sequencer.drain(node1.log);
+    });
+    await Promise.all(
+      Array.from({ length: writers }, async () => {
+        for (let i = 0; i < perWriter; i++)
+          ids.push((await node1.auditor.append(node1.log, facts({ phase: 'denied' }))).id);
+      }),
+    );
+    const appended = performance.now();
+    writing = false;
+    await Promise.all(sequencing);
+    const seconds = (performance.now() - from) / 1_000;
+    process.stdout.write(
+      `audit: ${ids.length} records: ${Math.round(ids.length / ((appended - from) / 1_000))} appends/s, ` +
+        `${Math.round(ids.length / seconds)}/s with integration\n`,
+    );
+    await expectLog(node1, ids);
+    expect(new Set(ids).size).toBe(writers * perWriter);
+  }, 300_000);
+
+  test('costs one put a record until it is integrated, one more after, and two writes a batch', async () => {
+    const counts = new Map<string, number>();
+    const count = (name: string) => void counts.set(name, (counts.get(name) ?? 0) + 1);
+    const table = around(memoryTable(auditTable), count, () => {});
+    const { node1 } = await auditPair({ node1: { table } });
+    await node1.auditor.append(node1.log, facts());
+    const sequencer = node1.sequencer();
+    await sequencer.drain(node1.log);
+    counts.clear();
+    for (let i = 0; i < 200; i++) await node1.auditor.append(node1.log, facts());
+    expect([counts.get('put'), counts.get('update')]).toEqual([200, undefined]);
+    await sequencer.drain(node1.log);
+    // The head, and what was cosigned.
+    expect([counts.get('put'), counts.get('update'), counts.get('delete')]).toEqual([202, 200, undefined]);
+  });
+
+  test('a crash at any step, before or after it, loses nothing and repeats nothing', async () => {
+    // 250 records first, so that the batch that is disturbed fills a tile.
+    const run = async (crashAt: number, when: 'before' | 'after'): Promise<boolean> => {
+      const inner = { table: memoryTable(auditTable), files: writeOnceTable(memoryTable(auditTable)) };
+      const { node1 } = await auditPair({ node1: inner });
+      const ids: string[] = [];
+      const append = async (n: number) => {
+        const receipts = Array.from({ length: n }, () => node1.auditor.append(node1.log, facts()));
+        for (const { id } of await Promise.all(receipts)) ids.push(id);
+      };
+      await append(254);
+      await node1.sequencer().drain(node1.log);
+      await append(4);
+      let step = 0;
+      let dead = false;
+      const die = (now: boolean) => {
+        if (dead || now) {
+          dead = true;
+          throw new Error('crash');
+        }
+      };
+      const guard = <T extends object>(port: T): T =>
+        around(
+          port,
+          () => die(when === 'before' && step++ === crashAt),
+          () => die(when === 'after' && step++ === crashAt),
+        );
+      const over: { store: ReturnType<typeof auditOver>; files: WriteOnce } = {
+        store: auditOver(guard<Table>(inner.table)),
+        files: guard(inner.files),
+      };
+      const failed = await node1
+        .sequencer(over)
+        .drain(node1.log)
+        .then(
+          () => false,
+          () => true,
+        );
+      await append(2);
+      await node1.sequencer().drain(node1.log);
+      await expectLog(node1, ids);
+      expect((await node1.store.cosigned(node1.log))?.size).toBe(ids.length);
+      return failed;
+    };
+    const steps = { before: 0, after: 0 };
+    for (const when of ['before', 'after'] as const)
+      for (let at = 0; at < 1_000 && (await run(at, when)); at++) steps[when] = at + 1;
+    expect(steps.before).toBe(steps.after);
+    expect(steps.before).toBeGreaterThan(20);
+  }, 60_000);
+
+  test('a swap whose answer is lost is found by reading, and one that failed is not repeated blindly', async () => {
+    for (const effect of [true, false]) {
+      const inner = memoryTable(auditTable);
+      const { node1 } = await auditPair({ node1: { table: inner } });
+      const { id } = await node1.auditor.append(node1.log, facts());
+      let lose = true;
+      const table: Table = {
+        ...inner,
+        async put(item, when) {
+          if (!lose || !String(item['id']).endsWith('/head')) return inner.put(item, when);
+          lose = false;
+          if (effect) await inner.put(item, when);
+          throw new CustodyError('storage_unavailable', 'the answer is lost');
+        },
+      };
+      const sequencer = node1.sequencer({ store: auditOver(table) });
+      if (effect) expect(await sequencer.drain(node1.log)).toBe(1);
+      else {
+        expect(await codeOf(sequencer.drain(node1.log))).toBe('storage_unavailable');
+        await sequencer.drain(node1.log);
+      }
+      await expectLog(node1, [id]);
+    }
+  });
+
+  test('an altered pending record stops the log, with an alarm', async () => {
+    const { node1 } = await auditPair();
+    const { id } = await node1.auditor.append(node1.log, facts());
+    const data = recordBytes(recordOf(node1.log, 1, facts(), random(32)));
+    await node1.table.update({ id: `${node1.log}/record/${id}` }, { set: { data } });
+    expect(await codeOf(node1.sequencer().pass(node1.log))).toBe('audit_unavailable');
+    expect(node1.alarms).toEqual(['audit record altered']);
+  });
+});
+
+describe('nothing begins', () => {
+  test('when integration is more than 10 s behind; and again when it has caught up', async () => {
+    const { node1, time } = await auditPair();
+    await node1.auditor.append(node1.log, facts());
+    time.nowMs += 10_000;
+    await node1.auditor.append(node1.log, facts());
+    time.nowMs += 1_001;
+    expect(await codeOf(node1.auditor.append(node1.log, facts()))).toBe('audit_unavailable');
+    // What must be recorded though nothing begins is recorded.
+    await node1.auditor.append(node1.log, facts({ phase: 'denied' }));
+    await node1.sequencer().drain(node1.log);
+    await node1.auditor.append(node1.log, facts());
+  });
+
+  test('when the store does not answer', async () => {
+    for (const method of ['put', 'get', 'list'] as const) {
+      const table = memoryTable(auditTable);
+      const { node1 } = await auditPair({
+        node1: {
+          table: {
+            ...table,
+            [method]: async () => {
+              throw new CustodyError('storage_unavailable', 'down');
+            },
+          },
+        },
+      });
+      expect(await codeOf(node1.auditor.append(node1.log, facts()))).toBe('audit_unavailable');
+    }
+  });
+});
+
+describe('keys', () => {
+  test('of several programs that make one at a time the first counts, and it is sealed at rest', async () => {
+    const table = memoryTable(auditTable);
+    const first = await auditPair({ node1: { table } });
+    const { log } = first.node1;
+    const keys = await Promise.all([1, 2, 3].map(() => first.node1.keys.key('log', log)));
+    expect(new Set(keys.map(({ signer }) => toBase64url(signer.publicKey))).size).toBe(1);
+    const item = await table.get({ id: `${log}/key/log` });
+    expect(Object.keys(item ?? {}).sort()).toEqual(['attested', 'id', 'sealed', 'wrapped']);
+    // Another identity does not take over a key that the first one attested.
+    const second = await auditPair({ node1: { table } });
+    await expect(second.node1.keys.key('log', log)).rejects.toThrow();
+  });
+});
+
+describe('write-once files', () => {
+  test('are read-only, never overwritten, never outside of their folder', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'planbok-once-'));
+    try {
+      const files = writeOnceFiles(folder);
+      const name = 'planbok.node1/abc/tile/0/x001/000';
+      expect(await files.get(name)).toBeUndefined();
+      const results = await Promise.all([1, 2, 3, 4].map((n) => files.put(name, Uint8Array.of(n))));
+      expect(results.filter(Boolean)).toHaveLength(1);
+      const kept = await files.get(name);
+      expect(await files.put(name, utf8('other'))).toBe(false);
+      expect(equalBytes(kept as Bytes, (await files.get(name)) as Bytes)).toBe(true);
+      expect(statSync(join(folder, name)).mode & 0o777).toBe(0o400);
+      for (const bad of ['../x', 'a/../../x', '/x', 'a//b', '.hidden', 'a/.b', '', 'a\0b', 'å'])
+        await expect(files.put(bad, kept as Bytes)).rejects.toThrow(TypeError);
+      // A whole log in files.
+      const pair = await auditPair({ node1: { files } });
+      const { node1, node2 } = pair;
+      for (let i = 0; i < 300; i++) await node1.auditor.append(node1.log, facts({ operation: '' }));
+      await node2.auditor.append(node2.log, facts({ operation: '' }));
+      await node1.sequencer().drain(node1.log);
+      await node2.sequencer().drain(node2.log);
+      const exported = exportFiles({ node1: await exportOf(node1), node2: await exportOf(node2) });
+      const identities = { node1: node1.identity, node2: node2.identity };
+      expect(verifyExport(exported, { organization, identities }).findings).toEqual([]);
+      // A file that was changed is not taken for the one that was written.
+      const changed: WriteOnce = { ...files, get: async () => utf8('changed') };
+      await node1.auditor.append(node1.log, facts());
+      const put = files.put;
+      const clash: WriteOnce = { ...changed, put: async (n, b) => (await put(n, b)) && false };
+      expect(await codeOf(node1.sequencer({ files: clash }).drain(node1.log))).toBe('audit_unavailable');
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
