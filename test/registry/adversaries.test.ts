@@ -245,6 +245,16 @@ describe('a log that is tampered with', () => {
     const elsewhere = organization();
     const signed = elsewhere.signed(elsewhere.owner, { kind: 'policy.set', walletSet: '*', policy: '{}' });
     expect(check([...log, signed])).toBe('statement_refused');
+    // Two heads of the same number: what stands on the one does not stand on the other.
+    const fork = organization();
+    const policy = { kind: 'policy.set', walletSet: '*', policy: '{}' } as const;
+    const other = fork.signed(fork.owner, policy);
+    fork.say(fork.owner, policy);
+    fork.say(fork.owner, policy);
+    const [founding, , third] = fork.log;
+    expect(check(fork.log)).toBeUndefined();
+    expect(check([founding, other])).toBeUndefined();
+    expect(check([founding, other, third])).toBe('statement_conflict');
     // An Owner's word for another organization, moved here by whoever carries it.
     const here = {
       ...signed.statement,

@@ -79,6 +79,30 @@ describe('members', () => {
     expect(org.refusal(org.owner, { kind: 'member.role', member, role: 'admin' })).toBe('statement_refused');
   });
 
+  test('nobody is raised by one who has less', () => {
+    const org = organization(['view', 'create_wallet', 'sign', 'approve']);
+    // Their credential lists `sign_raw`, which no role of theirs gives; as an Owner they would have it.
+    const { id: wide } = org.member('member');
+    const { id: narrow } = org.member('member', ['view', 'create_wallet', 'sign', 'approve']);
+    for (const kind of ['member.role', 'ownership.transfer'] as const) {
+      const raise = (member: string) =>
+        kind === 'member.role'
+          ? { kind, member, role: 'owner' as const }
+          : { kind, member, role: 'admin' as const };
+      expect(org.refusal(org.owner, raise(wide))).toBe('grant_refused');
+      expect(org.refusal(org.owner, raise(narrow))).toBeUndefined();
+    }
+    const admin = org.member('admin', ['view', 'create_wallet', 'sign']);
+    const grant = { kind: 'wallet_set.scopes', holder: narrow, walletSet: set } as const;
+    for (const walletSet of [set, '*'])
+      for (const scopes of [['approve'], ['sign_raw']] as const)
+        expect(org.refusal(admin.key, { ...grant, walletSet, scopes })).toBe('grant_refused');
+    expect(org.refusal(org.owner, { ...grant, scopes: ['sign_raw'] })).toBe('grant_refused');
+    org.say(org.owner, { ...grant, scopes: ['view', 'approve'] });
+    // What is there may stay when an Admin adds to it.
+    org.say(admin.key, { ...grant, scopes: ['view', 'approve', 'sign'] });
+  });
+
   test('the last Owner stays, and stays able', () => {
     const org = organization();
     const { owner, ownerId } = org;
@@ -141,6 +165,9 @@ describe('members', () => {
     });
     expect(org.refusal(seeing, { kind: 'policy.set', walletSet: '*', policy: '{}' })).toBe('role_missing');
     expect(org.refusal(seeing, { kind: 'credential.revoke', credential: org.owner.id })).toBe('last_owner');
+    const { id: member } = org.member('member');
+    expect(org.refusal(seeing, { kind: 'member.remove', member })).toBe('role_missing');
+    expect(org.refusal(seeing, { kind: 'member.role', member, role: 'admin' })).toBe('role_missing');
     org.say(seeing, { kind: 'credential.revoke', credential: seeing.id });
   });
 });
@@ -189,6 +216,10 @@ describe('invitations', () => {
     expect(org.refusal(withdrawn.invitation, accept(), { as: withdrawn.once })).toBe('invitation_unusable');
     org.say(org.owner, { kind: 'member.remove', member: admin.id });
     expect(org.refusal(orphaned.invitation, accept(), { as: orphaned.once })).toBe('invitation_unusable');
+    const demoted = org.member('admin');
+    const theirs = invite(org, demoted.key);
+    org.say(org.owner, { kind: 'member.role', member: demoted.id, role: 'member' });
+    expect(org.refusal(theirs.invitation, accept(), { as: theirs.once })).toBe('invitation_unusable');
     org.nowMs += day;
     expect(org.refusal(over.invitation, accept(), { as: over.once })).toBe('invitation_unusable');
     const long = { kind: 'invitation.create', invitation: id('inv'), role: 'member', scopes: [] } as const;
@@ -475,6 +506,8 @@ describe('the log', () => {
       { credential: { ...credentialOf(newKey()), algorithm: 'ecdsa-p256-sha256' } },
       { credential: { ...credentialOf(newKey()), algorithm: 'rsa' } },
       { credential: small },
+      // Of order 4: it would verify what nobody signed.
+      { credential: { ...small, publicKey: 'A'.repeat(43) } },
       { credential: null },
       { created: '2026-02-30T00:00:00.000Z' },
     ];
