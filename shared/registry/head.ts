@@ -5,12 +5,10 @@
  */
 import { type Bytes, toBase64url } from '../bytes.ts';
 import { CustodyError } from '../errors.ts';
-import type { Content, LaterStatement } from './kinds.ts';
+import type { Content, LaterStatement, Statement } from './kinds.ts';
 import { preview, type ReduceOptions, reduce, type SignedLater } from './reduce.ts';
 import { found, headOf, type Registry } from './registry.ts';
-import type { FoundingStatement, SignedStatement } from './statement.ts';
-
-export type SignedLog = readonly [SignedStatement<FoundingStatement>, ...SignedLater[]];
+import type { SignedStatement } from './statement.ts';
 
 /** A head that somebody has seen before. */
 export interface KnownHead {
@@ -25,7 +23,7 @@ export interface KnownHead {
  * @throws {CustodyError} what {@link reduce} throws, with the number of the statement
  */
 export function checkLog(
-  log: readonly SignedStatement<FoundingStatement | LaterStatement>[],
+  log: readonly SignedStatement<Statement>[],
   { known, ...options }: ReduceOptions & { readonly known?: KnownHead | undefined } = {},
 ): Registry {
   const [founding, ...later] = log;
