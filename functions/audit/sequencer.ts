@@ -15,7 +15,7 @@
  */
 import { signCheckpoint } from '#shared/audit/checkpoint.ts';
 import type { NoteSigner } from '#shared/audit/note.ts';
-import { readRecord, recordId } from '#shared/audit/record.ts';
+import { type AuditRecord, readRecord, recordId } from '#shared/audit/record.ts';
 import {
   encodeEntries,
   entriesPath,
@@ -123,12 +123,29 @@ async function fresh({ store, log: alarms }: SequencerPorts, log: string): Promi
     cursor = listed.cursor;
     if (cursor === undefined) break;
   }
-  for (const { id, data } of found.values())
-    if (recordId(data) !== id || readRecord(data).log !== log) {
-      alarms.alarm('audit record altered', { log, record: id });
-      throw new CustodyError('audit_unavailable', `record ${id} was altered`);
-    }
-  return [...found.values()].sort((a, b) => a.timeMs - b.timeMs || (a.id < b.id ? -1 : 1));
+  const batch = [...found.values()].map((record) => ({ record, read: readChecked(alarms, log, record) }));
+  // Within one millisecond what begins stands before what ends.
+  const late = ({ phase }: AuditRecord): number => (phase === 'intent' ? 0 : 1);
+  return batch
+    .sort(
+      (a, b) =>
+        a.record.timeMs - b.record.timeMs ||
+        late(a.read) - late(b.read) ||
+        (a.record.id < b.record.id ? -1 : 1),
+    )
+    .map(({ record }) => record);
+}
+
+/** @throws {CustodyError} `audit_unavailable` if the item is not what was appended */
+function readChecked(alarms: Log, log: string, { id, data }: StoredRecord): AuditRecord {
+  try {
+    const record = readRecord(data);
+    if (recordId(data) === id && record.log === log) return record;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  }
+  alarms.alarm('audit record altered', { log, record: id });
+  throw new CustodyError('audit_unavailable', `record ${id} was altered`);
 }
 
 async function stage(

@@ -45,7 +45,7 @@ export type FindingCode =
   | 'promise_invalid'
   | 'promise_broken'
   | 'commitment_mismatch'
-  /** An effect that names an intent which is not an earlier one of this operation in the same log. */
+  /** An effect that names an intent which is not one of this operation in the same log. */
   | 'effect_without_intent'
   /** An effect in one log of which the other node's log knows nothing. */
   | 'effect_without_peer';
@@ -326,6 +326,8 @@ export function verifyExport(files: ReadonlyMap<string, Bytes>, pins: Pins): Ver
     const peaks: Peaks = [];
     const ids = new Map<string, number>();
     const intents = new Map<number, string>();
+    // Records of one moment may stand in any order: what ends an intent is judged when all are read.
+    const ends: { index: number; previous: string; operation: string; timeMs: number }[] = [];
     const commitments = new Map<string, string>();
     const opening = files.has(`${node}/opened.ndjson`);
     const checkKept = () => {
@@ -359,8 +361,8 @@ export function verifyExport(files: ReadonlyMap<string, Bytes>, pins: Pins): Ver
         if (record['log'] !== originOf(node)) find('record_of_another_log', recordsName, `record ${index}`);
         if (opening) commitments.set(id, record['commitment'] as string);
         if (phase === 'intent') intents.set(index, operation);
-        if (phase === 'outcome' && previous !== '' && intents.get(ids.get(previous) ?? -1) !== operation)
-          find('effect_without_intent', recordsName, `record ${index}, operation ${operation}`);
+        if (phase === 'outcome' && previous !== '')
+          ends.push({ index, previous, operation, timeMs: Number(time) });
         if (operation === '' || (phase !== 'intent' && phase !== 'outcome')) continue;
         let tally = tallies.get(operation);
         if (tally === undefined) {
@@ -379,6 +381,13 @@ export function verifyExport(files: ReadonlyMap<string, Bytes>, pins: Pins): Ver
       find('root_mismatch', recordsName, 'the records are not those of the checkpoint');
     else if (cosigned !== undefined) logs.push({ node, size: checkpoint.size, cosigned });
 
+    const untilMs = (cosigned ?? 0) * 1_000 - lagMs;
+    for (const { index, previous, operation, timeMs } of ends) {
+      const begun = ids.get(previous);
+      if (begun !== undefined && intents.get(begun) === operation) continue;
+      if (begun === undefined && timeMs > untilMs) undecided++;
+      else find('effect_without_intent', recordsName, `record ${index}, operation ${operation}`);
+    }
     const promisesName = `${node}/promises.ndjson`;
     check('promise_invalid', promisesName, () => {
       for (const line of linesOf(file(promisesName))) {
@@ -386,7 +395,7 @@ export function verifyExport(files: ReadonlyMap<string, Bytes>, pins: Pins): Ver
         must(promise['type'] === 'planbok/audit-promise/v1', 'not a promise');
         must(promise['log'] === originOf(node), 'a promise of another log');
         if (ids.has(promise['record'] as string)) continue;
-        if (Number(promise['issued']) > (cosigned ?? 0) * 1_000 - lagMs) undecided++;
+        if (Number(promise['issued']) > untilMs) undecided++;
         else find('promise_broken', promisesName, `record ${promise['record']} is not in the log`);
       }
     });

@@ -3,7 +3,14 @@ import { memoryTable } from '../../functions/adapters/memory.ts';
 import { writeOnceTable } from '../../functions/adapters/write-once-table.ts';
 import { logReader } from '../../functions/audit/proofs.ts';
 import type { Item, Table } from '../../functions/ports.ts';
-import { checkpointText, cosign, cosignedAt, parseCheckpoint, signCheckpoint, withLine } from '../../shared/audit/checkpoint.ts';
+import {
+  checkpointText,
+  cosign,
+  cosignedAt,
+  parseCheckpoint,
+  signCheckpoint,
+  withLine,
+} from '../../shared/audit/checkpoint.ts';
 import { parseNote, signNote, verifierKey, verifyNote } from '../../shared/audit/note.ts';
 import { continuation } from '../../shared/audit/proof.ts';
 import { parseCosignRequest } from '../../shared/audit/witness.ts';
@@ -91,7 +98,12 @@ describe('notes', () => {
     expect(() => parseNote(Uint8Array.of(0xff, ...note))).toThrow(TypeError);
     expect(() => signNote('no newline', { ...key, sign: (m) => m })).toThrow(TypeError);
     expect(() => signNote('x\n', { name: 'a b', publicKey, sign: (m) => m })).toThrow(TypeError);
-    for (const bad of ['a\n01\n', 'a\n1\nAAAA\n', `a\n1\n${'A'.repeat(43)}=\nextension\n`, `\n1\n${'A'.repeat(43)}=\n`])
+    for (const bad of [
+      'a\n01\n',
+      'a\n1\nAAAA\n',
+      `a\n1\n${'A'.repeat(43)}=\nextension\n`,
+      `\n1\n${'A'.repeat(43)}=\n`,
+    ])
       expect(() => parseCheckpoint(bad)).toThrow(TypeError);
   });
 

@@ -1,0 +1,339 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { checkpointText, cosign, signCheckpoint, withLine } from '../../shared/audit/checkpoint.ts';
+import { exportFiles, type NodeExport, ndjson } from '../../shared/audit/export.ts';
+import {
+  appendLeaf,
+  emptyFrontier,
+  type Frontier,
+  hashRanges,
+  inclusionPath,
+  joinLevel,
+  leafHash,
+  rootOf,
+  rootOfLeaves,
+  verifyInclusion,
+} from '../../shared/audit/merkle.ts';
+import { recordBytes, recordOf } from '../../shared/audit/record.ts';
+import { type Pins, verifyExport } from '../../shared/audit/verify.ts';
+import { type Bytes, toBase64url, utf8 } from '../../shared/bytes.ts';
+import type { NodeName } from '../../shared/crypto/attestation.ts';
+import {
+  type AuditNode,
+  auditPair,
+  exportOf,
+  facts,
+  organization,
+  type Pair,
+  random,
+  slow,
+} from './support.ts';
+
+type Files = Map<string, Bytes>;
+
+interface Scene {
+  readonly pair: Pair;
+  readonly pins: Pins;
+  readonly nodes: Record<NodeName, NodeExport>;
+  readonly files: Files;
+}
+
+/** Both nodes record `n` signatures; the export has a promise and an opened commitment. */
+async function scene(n: number): Promise<Scene> {
+  const pair = await auditPair();
+  const { node1, node2, time } = pair;
+  const promises = [];
+  const opened = [];
+  for (let i = 0; i < n; i++) {
+    const operation = toBase64url(random(32));
+    time.nowMs += 10;
+    for (const node of [node1, node2]) {
+      const intent = await node.auditor.append(node.log, facts({ operation }), utf8('Jane'));
+      await node.auditor.append(node.log, facts({ operation, phase: 'outcome', previous: intent.id }));
+      if (node === node1 && i === 0) {
+        promises.push(intent.promise);
+        const stored = await node.store.find(node.log, intent.id);
+        opened.push({ record: intent.id, nonce: stored?.nonce as Bytes, payload: utf8('Jane') });
+      }
+    }
+    if (i % 200 === 199) for (const node of [node1, node2]) await node.sequencer().drain(node.log);
+  }
+  await settle(pair);
+  const nodes = { node1: { ...(await exportOf(node1)), promises, opened }, node2: await exportOf(node2) };
+  const pins = { organization, identities: { node1: node1.identity, node2: node2.identity } };
+  return { pair, pins, nodes, files: new Map(exportFiles(nodes)) };
+}
+
+/** Integrates everything, and has it cosigned when every record is old enough to be judged. */
+async function settle({ node1, node2, time }: Pair): Promise<void> {
+  for (const node of [node1, node2]) await node.sequencer().drain(node.log);
+  time.nowMs += 11_000;
+  for (const node of [node1, node2]) await node.sequencer().cosign(node.log);
+}
+
+const codes = (files: ReadonlyMap<string, Bytes>, pins: Pins): string[] => [
+  ...new Set(verifyExport(files, pins).findings.map(({ code }) => code)),
+];
+const flipped = (bytes: Bytes, at: number, bit: number): Bytes => {
+  const copy = Uint8Array.from(bytes);
+  copy[at] = (copy[at] as number) ^ (1 << bit);
+  return copy;
+};
+
+/** A checkpoint that both nodes sign over these records, whatever they are. */
+async function resigned(pair: Pair, node: NodeName, records: readonly Bytes[]): Promise<Bytes> {
+  const [own, peer] = node === 'node1' ? [pair.node1, pair.node2] : [pair.node2, pair.node1];
+  const signer = (await own.keys.key('log', own.log)).signer;
+  const witness = (await peer.keys.key('witness', `planbok.${peer.node}/witness`)).signer;
+  const checkpoint = { origin: own.log, size: records.length, root: rootOfLeaves(records.map(leafHash)) };
+  const line = cosign(checkpointText(checkpoint), Math.floor(pair.time.nowMs / 1_000), witness);
+  return withLine(signCheckpoint(checkpoint, signer), line);
+}
+
+describe('an export', () => {
+  let small: Scene;
+  let large: Scene;
+  beforeAll(async () => {
+    small = await scene(3);
+    large = await scene(500);
+  }, 60_000);
+
+  test('verifies', () => {
+    for (const { files, pins } of [small, large]) {
+      const { ok, findings, logs, undecided } = verifyExport(files, pins);
+      expect([ok, findings, undecided]).toEqual([true, [], 0]);
+      expect(logs.map(({ node }) => node)).toEqual(['node1', 'node2']);
+    }
+    expect(large.nodes.node1.records).toHaveLength(1_000);
+  });
+
+  test('of another organization, or of other identities, does not', () => {
+    const { files, pins } = small;
+    const { node1, node2 } = pins.identities;
+    expect(codes(files, { ...pins, organization: 'org_other' })).toContain('key_not_attested');
+    const swapped = { ...pins, identities: { node1: node2, node2: node1 } };
+    expect(codes(files, swapped)).toContain('key_not_attested');
+  });
+
+  test(`any change of any byte of any file is detected (${slow ? 'every byte' : 'sampled'})`, () => {
+    const { files, pins } = small;
+    const missed: string[] = [];
+    for (const [name, bytes] of files) {
+      const positions = slow
+        ? bytes.keys()
+        : [
+            0,
+            bytes.length - 1,
+            ...Array.from({ length: 24 }, () => Math.floor(Math.random() * bytes.length)),
+          ];
+      for (const at of positions) {
+        const bit = Math.floor(Math.random() * 8);
+        if (verifyExport(new Map(files).set(name, flipped(bytes, at, bit)), pins).ok)
+          missed.push(`${name} byte ${at} bit ${bit}`);
+      }
+      for (const cut of [bytes.subarray(0, -1), bytes.subarray(1), new Uint8Array([...bytes, 10])])
+        if (verifyExport(new Map(files).set(name, cut), pins).ok) missed.push(`${name} cut`);
+    }
+    expect(missed).toEqual([]);
+  }, 3_600_000);
+
+  test(`every bit of a log of 1,000 records counts (${slow ? 'all' : 'sampled'})`, () => {
+    const { records } = large.nodes.node1;
+    const hashes = records.map(leafHash);
+    const root = rootOfLeaves(hashes);
+    let missed = 0;
+    for (const [index, record] of records.entries()) {
+      const proof = hashRanges(inclusionPath(index, 1_000), ({ height, index: i }) =>
+        joinLevel(hashes.slice(i * 2 ** height, (i + 1) * 2 ** height)),
+      );
+      expect(verifyInclusion(hashes[index] as Bytes, index, 1_000, proof, root)).toBe(true);
+      const bits = slow ? record.length * 8 : 4;
+      for (let i = 0; i < bits; i++) {
+        const bit = slow ? i : Math.floor(Math.random() * record.length * 8);
+        if (verifyInclusion(leafHash(flipped(record, bit >> 3, bit & 7)), index, 1_000, proof, root))
+          missed++;
+      }
+    }
+    expect(missed).toBe(0);
+  }, 3_600_000);
+
+  test('records dropped, repeated, reordered, cut off, added, or of the other log are detected', () => {
+    const { files, pins, nodes } = large;
+    const { records } = nodes.node1;
+    const at = [0, 1, 255, 256, 511, 998, 999];
+    const altered: [string, readonly Bytes[]][] = at.flatMap((i): [string, readonly Bytes[]][] => [
+      [`dropped ${i}`, records.toSpliced(i, 1)],
+      [`repeated ${i}`, records.toSpliced(i, 0, records[i] as Bytes)],
+      [`replaced ${i}`, records.toSpliced(i, 1, records[(i + 1) % 1_000] as Bytes)],
+      [
+        `swapped ${i}`,
+        records.with(i, records[(i + 1) % 1_000] as Bytes).with((i + 1) % 1_000, records[i] as Bytes),
+      ],
+      [`cut off at ${i}`, records.slice(0, i)],
+    ]);
+    altered.push(['added', [...records, recordBytes(recordOf('x', 1, facts(), random(32)))]]);
+    altered.push(['of the other log', nodes.node2.records]);
+    for (const [what, list] of altered) {
+      const found = codes(new Map(files).set('node1/records.ndjson', ndjson(list)), pins);
+      expect([what, found.length]).not.toEqual([what, 0]);
+    }
+    const dropped = new Map(files).set('node1/records.ndjson', ndjson(records.slice(1)));
+    expect(codes(dropped, pins)).toContain('size_mismatch');
+    const last = new Map(files).set(
+      'node1/records.ndjson',
+      ndjson(records.with(999, nodes.node2.records[0] as Bytes)),
+    );
+    expect(codes(last, pins)).toContain('root_mismatch');
+  });
+
+  test('files that are missing or do not belong are named', () => {
+    const { files, pins } = small;
+    for (const name of ['node1/keys.json', 'node2/checkpoint', 'node2/records.ndjson']) {
+      const without = new Map(files);
+      without.delete(name);
+      expect(codes(without, pins)[0]).toBe('file_missing');
+    }
+    expect(codes(new Map(files).set('node1/notes.txt', utf8('x')), pins)).toEqual(['file_unknown']);
+    expect(codes(new Map(), pins)[0]).toBe('file_missing');
+  });
+});
+
+describe('a log that both nodes signed', () => {
+  test('and that went back to any older size, or was rewritten, is caught by the kept checkpoint', async () => {
+    const { pair, pins, nodes } = await scene(5);
+    const { records } = nodes.node1;
+    const kept = { node1: nodes.node1.checkpoint };
+    expect(codes(exportFiles(nodes), { ...pins, kept })).toEqual([]);
+    for (let size = 0; size < records.length; size++) {
+      const older = records.slice(0, size);
+      const checkpoint = await resigned(pair, 'node1', older);
+      const { promises: _, opened: __, ...rest } = nodes.node1;
+      const back = exportFiles({ ...nodes, node1: { ...rest, records: older, checkpoint } });
+      expect(codes(back, { ...pins, kept })).toContain('log_went_back');
+      // An older checkpoint is no contradiction to the longer log.
+      expect(codes(exportFiles(nodes), { ...pins, kept: { node1: checkpoint } })).toEqual([]);
+      // Two heads of one size, and a longer second history.
+      const other = records.with(size, newRecord(pair.node1));
+      for (const history of [other, [...other, newRecord(pair.node1)]]) {
+        const forked = await resigned(pair, 'node1', history);
+        const fork = exportFiles({ ...nodes, node1: { ...rest, records: history, checkpoint: forked } });
+        expect(codes(fork, { ...pins, kept })).toContain('history_rewritten');
+      }
+    }
+  });
+
+  test('and that breaks a promise is named', async () => {
+    const { pair, pins, nodes } = await scene(2);
+    const records = nodes.node1.records.slice(1);
+    const checkpoint = await resigned(pair, 'node1', records);
+    const { opened: _, ...rest } = nodes.node1;
+    const broken = exportFiles({ ...nodes, node1: { ...rest, records, checkpoint } });
+    expect(codes(broken, pins)).toContain('promise_broken');
+    // A promise younger than the cosignature can tell is not judged.
+    const young = await pair.node1.auditor.append(pair.node1.log, facts({ phase: 'denied' }));
+    const promises = [young.promise];
+    const verdict = verifyExport(exportFiles({ ...nodes, node1: { ...nodes.node1, promises } }), pins);
+    expect([verdict.ok, verdict.undecided]).toEqual([true, 1]);
+  });
+
+  test('with an effect that the other node does not know is named, with its operation', async () => {
+    const { pair, pins } = await scene(2);
+    const { node1, node2 } = pair;
+    const operation = toBase64url(random(32));
+    const begun = await node2.auditor.append(node2.log, facts({ operation }));
+    await node2.auditor.append(node2.log, facts({ operation, phase: 'outcome', previous: begun.id }));
+    await node2.sequencer().drain(node2.log);
+    const nodes = { node1: await exportOf(node1), node2: await exportOf(node2) };
+    const early = verifyExport(exportFiles(nodes), pins);
+    expect([early.ok, early.undecided]).toEqual([true, 1]);
+    await settle(pair);
+    const late = verifyExport(
+      exportFiles({ node1: await exportOf(node1), node2: await exportOf(node2) }),
+      pins,
+    );
+    expect(late.findings.map(({ code }) => code)).toEqual(['effect_without_peer']);
+    expect(late.findings[0]?.detail).toContain(operation);
+    // One intent covers one effect, not two.
+    await node1.auditor.append(node1.log, facts({ operation }));
+    await settle(pair);
+    expect(codes(exportFiles({ node1: await exportOf(node1), node2: await exportOf(node2) }), pins)).toEqual(
+      [],
+    );
+    await node2.auditor.append(node2.log, facts({ operation, phase: 'outcome', previous: begun.id }));
+    await settle(pair);
+    const twice = exportFiles({ node1: await exportOf(node1), node2: await exportOf(node2) });
+    expect(codes(twice, pins)).toEqual(['effect_without_peer']);
+  });
+
+  test('with an outcome that no intent announced is named', async () => {
+    const { pair, pins } = await scene(1);
+    const { node1, node2 } = pair;
+    const previous = toBase64url(random(32));
+    await node1.auditor.append(node1.log, facts({ phase: 'outcome', operation: '', previous }));
+    await settle(pair);
+    const files = exportFiles({ node1: await exportOf(node1), node2: await exportOf(node2) });
+    expect(codes(files, pins)).toEqual(['effect_without_intent']);
+  });
+});
+
+const newRecord = ({ log }: AuditNode): Bytes =>
+  recordBytes(recordOf(log, 1_790_000_000_000, facts({ phase: 'denied' }), random(32)));
+
+const many = slow ? 1_000_000 : 20_000;
+test(`verifying ${many} records`, async () => {
+  const pair = await auditPair();
+  const { node1, node2 } = pair;
+  const [half, lines] = [many / 2, { node1: [] as Bytes[], node2: [] as Bytes[] }];
+  let frontiers: Record<NodeName, Frontier> = { node1: emptyFrontier, node2: emptyFrontier };
+  const nonce = random(32);
+  for (let i = 0; i < half; i++) {
+    const operation = toBase64url(random(32));
+    for (const node of [node1, node2]) {
+      const bytes = recordBytes(recordOf(node.log, 1_790_000_000_000 + i, facts({ operation }), nonce));
+      lines[node.node].push(bytes);
+      frontiers = { ...frontiers, [node.node]: appendLeaf(frontiers[node.node], leafHash(bytes)) };
+    }
+  }
+  expect(rootOf(frontiers.node1)).toHaveLength(32);
+  const whole = async (node: AuditNode): Promise<Bytes> => {
+    const peer = node === node1 ? node2 : node1;
+    const { signer } = await node.keys.key('log', node.log);
+    const witness = (await peer.keys.key('witness', `planbok.${peer.node}/witness`)).signer;
+    const checkpoint = { origin: node.log, size: half, root: rootOf(frontiers[node.node]) };
+    return withLine(
+      signCheckpoint(checkpoint, signer),
+      cosign(checkpointText(checkpoint), 1_790_000_100, witness),
+    );
+  };
+  const keys = async (node: AuditNode) => ({
+    log: (await node.keys.key('log', node.log)).attested,
+    witness: (await node.keys.key('witness', `planbok.${node.node}/witness`)).attested,
+  });
+  const files = new Map<string, Bytes>();
+  for (const node of [node1, node2]) {
+    const empty = { keys: await keys(node), checkpoint: await whole(node), records: [] };
+    for (const [name, bytes] of exportFiles({ node1: empty, node2: empty }))
+      if (name.startsWith(node.node)) files.set(name, bytes);
+    files.set(`${node.node}/records.ndjson`, joinLines(lines[node.node]));
+  }
+  const from = performance.now();
+  const { findings } = verifyExport(files, {
+    organization,
+    identities: { node1: node1.identity, node2: node2.identity },
+  });
+  const seconds = (performance.now() - from) / 1_000;
+  process.stdout.write(`audit: ${many} records verified in ${seconds.toFixed(1)} s\n`);
+  expect(findings).toEqual([]);
+  if (slow) expect(seconds).toBeLessThan(60);
+}, 600_000);
+
+/** As `ndjson`, without an argument per line: a million are too many. */
+function joinLines(lines: readonly Bytes[]): Bytes {
+  const out = new Uint8Array(lines.reduce((n, line) => n + line.length + 1, 0));
+  let at = 0;
+  for (const line of lines) {
+    out.set(line, at);
+    out[at + line.length] = 10;
+    at += line.length + 1;
+  }
+  return out;
+}
