@@ -8,8 +8,15 @@ import { type Bytes, concat, fromBase64url } from '#shared/bytes.ts';
 import { spkiOfPoint } from '#shared/crypto/attestation.ts';
 import { CustodyError } from '#shared/errors.ts';
 import { type ActorRequest, signatureClaim, verifyHttpSignature } from '#shared/intent/http-signature.ts';
-import { credentialAt, type Registry } from '#shared/registry/registry.ts';
-import type { Credential, PublicKey, Scope } from '#shared/registry/statement.ts';
+import { inRanges } from '#shared/registry/cidr.ts';
+import {
+  explainCredential,
+  type RegisteredCredential,
+  type Registry,
+  refuse,
+} from '#shared/registry/registry.ts';
+import { explain } from '#shared/registry/roles.ts';
+import type { PublicKey, Scope } from '#shared/registry/statement.ts';
 import { recent } from './recent.ts';
 import type { RegistryStore } from './stores/registry.ts';
 
@@ -17,7 +24,8 @@ export interface Actor {
   readonly organization: string;
   /** `organization/credential`, as requests name it. */
   readonly keyId: string;
-  readonly credential: Credential;
+  readonly credentialId: string;
+  readonly credential: RegisteredCredential;
   readonly registry: Registry;
   /** Of the signature: base64url, epoch seconds. The authorisation must agree with them. */
   readonly nonce: string;
@@ -26,7 +34,7 @@ export interface Actor {
 }
 
 /**
- * @throws {CustodyError} `signature_invalid`, `credential_unknown`, `authorisation_expired`
+ * @throws {CustodyError} `signature_invalid`, `credential_unknown`, `credential_inactive`, `authorisation_expired`
  */
 export async function authenticate(
   registries: RegistryStore,
@@ -35,19 +43,36 @@ export async function authenticate(
 ): Promise<Actor> {
   const [organization = '', credentialId = ''] = signatureClaim(request).keyId.split('/');
   const registry = await registries.read(organization);
-  const { keyId, credential, nonce, created, expires } = verifyHttpSignature(
-    request,
-    () => credentialAt(registry, credentialId, nowMs),
-    nowMs,
-    verifyWithOpenssl,
-  );
-  return { organization, keyId, credential, registry, nonce, created, expires };
+  const refusal = explainCredential(registry, credentialId, nowMs);
+  if (refusal !== undefined) refuse(refusal);
+  const credential = registry.credentials[credentialId] as RegisteredCredential;
+  const signed = verifyHttpSignature(request, () => credential, nowMs, verifyWithOpenssl);
+  const { keyId, nonce, created, expires } = signed;
+  return { organization, keyId, credentialId, credential, registry, nonce, created, expires };
 }
 
-/** @throws {CustodyError} `scope_missing` */
-export function requireScope({ credential }: Actor, scope: Scope): void {
-  if (!credential.scopes.includes(scope))
-    throw new CustodyError('scope_missing', `the credential has no scope ${scope}`);
+/**
+ * @param walletSet undefined: what concerns the organization, or all wallet sets
+ * @throws {CustodyError} `scope_missing`
+ */
+export function requireScope(
+  { registry, credentialId }: Actor,
+  scope: Scope,
+  walletSet: string | undefined,
+  nowMs: number,
+): void {
+  const refusal = explain(registry, credentialId, scope, walletSet, nowMs);
+  if (refusal !== undefined) refuse(refusal);
+}
+
+/**
+ * An API key may be bound to addresses. Only the node that the public reaches sees an address; Node 2 does not.
+ * @throws {CustodyError} `address_refused`
+ */
+export function requireAddress({ registry, credential }: Actor, sourceIp: string | undefined): void {
+  const { cidrs } = registry.apiKeys[credential.holder] ?? {};
+  if (cidrs !== undefined && !(sourceIp !== undefined && inRanges(sourceIp, cidrs)))
+    throw new CustodyError('address_refused', 'the API key is not valid from this address');
 }
 
 const ed25519Prefix = Uint8Array.from([0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0]);

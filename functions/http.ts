@@ -15,6 +15,8 @@ import type { Log } from './ports.ts';
 import { RateLimited, type RateLimiter } from './rate-limit.ts';
 
 export interface HttpRequest extends ActorRequest {
+  /** As the gateway saw it. */
+  readonly sourceIp: string;
   readonly match: Match;
 }
 
@@ -73,11 +75,17 @@ export function http(
       const match = matchRoute(event.httpMethod, event.path);
       const handler = handlers[match.name];
       if (handler === undefined) throw new CustodyError('route_not_found', 'served by another program');
-      const { body, replayed } = await handler({ ...actorRequest(event, match), match });
+      const { body, replayed } = await handler({
+        ...actorRequest(event, match),
+        match,
+        sourceIp: sourceIpOf(event),
+      });
       const more = replayed ? { 'idempotent-replayed': 'true' } : {};
       return answer(event, replayed ? 200 : match.route.status, 'application/json', body, more);
     }) as unknown as LambdaHandler;
 }
+
+const sourceIpOf = (event: APIGatewayProxyEvent): string => event.requestContext.identity.sourceIp ?? '';
 
 const requestIdOf = (event: APIGatewayProxyEvent): string => event.requestContext.requestId;
 

@@ -22,8 +22,10 @@ import {
   type Operation,
   operationDigest,
 } from '#shared/intent/operation.ts';
+import { knowsHead } from '#shared/registry/registry.ts';
+import { may } from '#shared/registry/roles.ts';
 import { readBody, readParams, readQuery } from '#shared/wire/parse.ts';
-import { type Body, matchRoute, type Params, type RouteName, routes } from '#shared/wire/routes.ts';
+import { type Body, matchRoute, type Params, type RouteName } from '#shared/wire/routes.ts';
 import { type Actor, authenticate, requireScope } from './authenticate.ts';
 import type { Clock } from './ports.ts';
 import { type ActiveKey, firstEpoch, type KeyEntry, type Ledger } from './stores/ledger.ts';
@@ -31,13 +33,22 @@ import type { RegistryStore } from './stores/registry.ts';
 import type { Resources, Wallet } from './stores/resources.ts';
 import { walletKeyOf } from './wallet-key.ts';
 
+/** A request as the public sent it: with the address that it came from. */
+export type IncomingRequest = ActorRequest & { readonly sourceIp?: string };
+
+/**
+ * Refuses an authenticated actor that asks too often, or from elsewhere than its key allows.
+ * @throws {CustodyError} `rate_limited`, `address_refused`
+ */
+export type Admit = (actor: Actor, request: IncomingRequest) => void;
+
 export interface IntakePorts {
   readonly registry: RegistryStore;
   readonly resources: Resources;
   readonly ledger: Ledger;
   readonly clock: Clock;
   /** Refuses an authenticated actor that asks too often. @throws {CustodyError} `rate_limited` */
-  readonly admit?: (actor: Actor) => void;
+  readonly admit?: Admit;
 }
 
 /** An operation that an actor with the right to it has asked for, freshly. */
@@ -63,6 +74,7 @@ export async function readWalletSetRequest(
   request: ActorRequest,
 ): Promise<Authorised<CreateWalletSet>> {
   const { actor, body } = await open(ports, request, 'createWalletSet');
+  requireScope(actor, 'create_wallet', undefined, ports.clock());
   const operation = walletSetOperation(actor.organization, request.idempotencyKey, body);
   return authorise(ports, actor, body.authorisation, operation);
 }
@@ -72,6 +84,7 @@ export async function readWalletsRequest(
   request: ActorRequest,
 ): Promise<Authorised<CreateWallets> & { readonly key: ActiveKey }> {
   const { actor, body } = await open(ports, request, 'createWallets');
+  requireScope(actor, 'create_wallet', body.walletSet, ports.clock());
   const operation = walletsOperation(actor.organization, request.idempotencyKey, body);
   const authorised = authorise(ports, actor, body.authorisation, operation);
   const entry = await ports.ledger.read(body.walletSet, firstEpoch);
@@ -94,9 +107,11 @@ export async function readSignatureRequest(
   if (wallet?.organization !== actor.organization)
     throw new CustodyError('wallet_not_found', `no wallet ${id}`);
   const key = activeKey(entry, actor.organization, wallet.walletSet);
+  const nowMs = ports.clock();
+  requireScope(actor, 'sign', wallet.walletSet, nowMs);
   const { payload } = body;
   const walletKey = walletKeyOf(key.account, wallet);
-  const allowRawDigest = actor.credential.scopes.includes('sign_raw');
+  const allowRawDigest = may(actor.registry, actor.credentialId, 'sign_raw', wallet.walletSet, nowMs);
   const decoded = decodePayload(payload, walletKey, { allowRawDigest });
   const operation = signatureOperation(actor.organization, request.idempotencyKey, wallet, payload, decoded);
   const authorised = authorise(ports, actor, body.authorisation, operation);
@@ -112,13 +127,12 @@ function paramsOf<N extends RouteName>(request: ActorRequest, name: N): Params<N
 
 async function open<N extends 'createWalletSet' | 'createWallets' | 'createSignature'>(
   { registry, clock, admit }: IntakePorts,
-  request: ActorRequest,
+  request: IncomingRequest,
   name: N & RouteName,
 ): Promise<{ readonly actor: Actor; readonly params: Params<N>; readonly body: Body<N> }> {
   const actor = await authenticate(registry, request, clock());
-  admit?.(actor);
+  admit?.(actor, request);
   const params = paramsOf(request, name);
-  requireScope(actor, routes[name].scope);
   if (request.idempotencyKey === '')
     throw new CustodyError('idempotency_key_required', 'send an Idempotency-Key header');
   readQuery(name, request.query);
@@ -141,8 +155,12 @@ function authorise<O extends Operation>(
   if (!agrees)
     throw new CustodyError('authorisation_mismatch', 'the authorisation is not the one that was signed');
   assertFresh(authorisation, clock());
-  if (registryHead !== actor.registry.head)
-    throw new CustodyError('registry_behind', 'the authorisation names another registry head');
+  // An actor that has seen more than this node, a revocation perhaps, is not served on less.
+  if (!knowsHead(actor.registry, registryHead))
+    throw new CustodyError(
+      'registry_behind',
+      'the authorisation names a registry head that is not known here',
+    );
   const digest = operationDigest(operation);
   assertAuthorises(authorisation, digest);
   return { actor, operation, digest, authorisation: authorisationDigest(authorisation) };

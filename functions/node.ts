@@ -7,8 +7,9 @@ import type { Bytes } from '#shared/bytes.ts';
 import type { NodeName } from '#shared/crypto/attestation.ts';
 import { type Context, contextOf, type KeyType } from '#shared/mpc/context.ts';
 import { guarded } from '#shared/mpc/fresh.ts';
-import type { Actor } from './authenticate.ts';
+import { verifyWithOpenssl } from './authenticate.ts';
 import { type NodeIdentity, nodeIdentity } from './channel/identity.ts';
+import type { Admit } from './intake.ts';
 import type { Clock, KeyService, Log, Random, Table, Tables } from './ports.ts';
 import { firstEpoch, type Ledger, ledgerOver } from './stores/ledger.ts';
 import { type Operations, operationsOver } from './stores/operations.ts';
@@ -25,7 +26,7 @@ export interface NodePorts {
   readonly random: Random;
   readonly log: Log;
   /** Refuses an authenticated actor that asks too often: at Node 1, which the public reaches. */
-  readonly admit?: (actor: Actor) => void;
+  readonly admit?: Admit;
 }
 
 export interface NodeSettings {
@@ -57,7 +58,7 @@ export interface Node {
    */
   readonly hedgeSeed: () => Promise<Bytes>;
   readonly log: Log;
-  readonly admit?: (actor: Actor) => void;
+  readonly admit?: Admit;
 }
 
 /** Runs once; a failure is not remembered. */
@@ -82,7 +83,7 @@ export function nodeOf(ports: NodePorts, { node, peerIdentity, bundle }: NodeSet
     identity: nodeIdentity(node, { keys, clock, random }, bundle),
     identities: async () =>
       ({ [node]: await keys.identity(), [peer]: peerIdentity }) as Record<NodeName, Bytes>,
-    registry: registryOver(tables.registry),
+    registry: registryOver(tables.registry, verifyWithOpenssl),
     resources: resourcesOver(tables.resources, clock),
     ledger: ledgerOver(tables.keys, clock, log),
     sessions: sessionsOver(tables.sessions, clock),

@@ -4,6 +4,8 @@
  * @module
  */
 import { CustodyError } from '#shared/errors.ts';
+import { requireAddress } from './authenticate.ts';
+import type { Admit } from './intake.ts';
 import type { Clock } from './ports.ts';
 
 export interface Limits {
@@ -30,6 +32,14 @@ export class RateLimited extends CustodyError {
     this.retryAfterSeconds = retryAfterSeconds;
   }
 }
+
+/** Lets an authenticated actor in: from an address that its key allows, and not too often. */
+export const admitting =
+  (limiter: RateLimiter): Admit =>
+  (actor, { sourceIp }) => {
+    requireAddress(actor, sourceIp);
+    limiter.take(actor);
+  };
 
 interface Bucket {
   readonly tokens: number;

@@ -3,6 +3,7 @@
  * @module
  */
 import { programPorts } from '../adapters/program-ports.ts';
+import { verifyWithOpenssl } from '../authenticate.ts';
 import { readProgramConfig } from '../config.ts';
 import { http } from '../http.ts';
 import { rateLimiter } from '../rate-limit.ts';
@@ -21,7 +22,7 @@ const limiter = rateLimiter(clock, config.rates);
 
 export const handler = http(
   apiRoutes({
-    registry: registryOver(tables.registry),
+    registry: registryOver(tables.registry, verifyWithOpenssl),
     resources: resourcesOver(tables.resources, clock),
     ledger: ledgerOver(tables.keys, clock, log),
     // Only ever asked what became of a key: the lease is Node 1's.

@@ -5,23 +5,24 @@
 import { toBase64url, toHex } from '#shared/bytes.ts';
 import { type Blockchain, blockchains, chainInfo } from '#shared/chains/chains.ts';
 import { decodePayload } from '#shared/chains/payload.ts';
-import { CustodyError } from '#shared/errors.ts';
+import { CustodyError, type ErrorCode } from '#shared/errors.ts';
 import { clockToleranceSeconds, maxLifeSeconds } from '#shared/intent/authorisation.ts';
 import { signatureOperation } from '#shared/intent/build.ts';
 import { operationDigest } from '#shared/intent/operation.ts';
-import { holderName } from '#shared/registry/registry.ts';
+import { holderName, type Registry } from '#shared/registry/registry.ts';
+import { may, walletSetsWith } from '#shared/registry/roles.ts';
 import { openapi } from '#shared/wire/openapi.ts';
 import { readBody, readParams, readQuery } from '#shared/wire/parse.ts';
 import { maxWallets } from '#shared/wire/requests.ts';
-import { type Answer as Reply, type RouteName, routes } from '#shared/wire/routes.ts';
+import { type Answer as Reply, routes } from '#shared/wire/routes.ts';
 import { type Actor, authenticate, requireScope } from '../authenticate.ts';
 import type { Handlers, HttpRequest, RouteHandler } from '../http.ts';
 import type { Clock } from '../ports.ts';
-import type { RateLimiter } from '../rate-limit.ts';
+import { admitting, type RateLimiter } from '../rate-limit.ts';
 import type { Idempotency } from '../stores/idempotency.ts';
 import { firstEpoch, type Ledger } from '../stores/ledger.ts';
 import type { RegistryStore } from '../stores/registry.ts';
-import type { Resources } from '../stores/resources.ts';
+import type { Resources, SignatureRecord, Wallet } from '../stores/resources.ts';
 import { type WalletSetState, walletSetView, walletView } from '../views.ts';
 import { walletKeyOf } from '../wallet-key.ts';
 
@@ -40,17 +41,38 @@ const pageLimit = 20;
 
 export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
   const { registry, resources, clock, limiter, version } = ports;
+  const admit = admitting(limiter);
 
   /** A route of an authenticated actor with the route's scope. */
   const of =
-    (name: RouteName, run: (actor: Actor, request: HttpRequest) => Promise<unknown>): RouteHandler =>
+    (run: (actor: Actor, request: HttpRequest) => Promise<unknown>): RouteHandler =>
     async (request) => {
       const actor = await authenticate(registry, request, clock());
-      limiter.take(actor);
-      const { scope } = routes[name];
-      if (scope !== 'public') requireScope(actor, scope);
+      admit(actor, request);
+      // Whoever sees nothing at all sees no list either; single things are asked about one by one.
+      const { all, only } = walletSetsWith(actor.registry, actor.credentialId, 'view', clock());
+      if (!all && only.length === 0) requireScope(actor, 'view', undefined, clock());
       return { body: await run(actor, request) };
     };
+  const sees = (actor: Actor, walletSet: string): boolean =>
+    may(actor.registry, actor.credentialId, 'view', walletSet, clock());
+  /** What an actor may not see is answered as what does not exist. */
+  const seen = <T>(actor: Actor, walletSet: string, absent: ErrorCode, thing: T): T => {
+    if (!sees(actor, walletSet)) throw new CustodyError(absent, 'no such thing');
+    return thing;
+  };
+  const ownWallet = async (actor: Actor, id: string): Promise<Wallet> => {
+    const wallet = await resources.wallet(actor.organization, id);
+    return seen(actor, wallet.walletSet, 'wallet_not_found', wallet);
+  };
+  const seesSignature = async (actor: Actor, { wallet }: SignatureRecord): Promise<boolean> => {
+    const found = await resources.findWallet(wallet);
+    return found !== undefined && sees(actor, found.walletSet);
+  };
+  const seenOnes = <T>(found: Found<T>, keep: (item: T) => boolean): Found<T> => ({
+    ...found,
+    items: found.items.filter(keep),
+  });
   const open =
     (run: () => unknown): RouteHandler =>
     async () => ({ body: run() });
@@ -58,16 +80,13 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
     limit: query.limit ?? pageLimit,
     ...(query.cursor !== undefined && { cursor: query.cursor }),
   });
-  const shown = <T, V>(
-    { items, cursor }: { readonly items: readonly T[]; readonly cursor?: string },
-    view: (item: T) => V,
-  ) => ({
+  const shown = <T, V>({ items, cursor }: Found<T>, view: (item: T) => V) => ({
     data: items.map(view),
     ...(cursor !== undefined && { nextCursor: cursor }),
   });
 
   return {
-    getOrganization: of('getOrganization', async ({ registry: known, organization }) => ({
+    getOrganization: of(async ({ registry: known, organization }) => ({
       id: organization,
       name: known.name,
       head: known.head,
@@ -82,41 +101,71 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
       ),
       created: known.created,
     })),
-    listWalletSets: of('listWalletSets', async ({ organization }, request) => {
+    listStatements: of(async ({ organization, registry: known }, request) => {
+      const { from = 0, limit = pageLimit } = readQuery('listStatements', request.query);
+      const data = await registry.log(organization, from, limit);
+      return { data, head: known.head, seq: known.seq };
+    }),
+    listMembers: of(async ({ registry: known }) => ({
+      data: Object.entries(known.members).map(([id, { name, role, grants, added }]) => {
+        return { id, name, role, grants, added, credentials: credentialsOf(known, id) };
+      }),
+    })),
+    listApiKeys: of(async ({ registry: known }) => ({
+      data: Object.entries(known.apiKeys).map(([id, key]) => ({
+        id,
+        ...key,
+        credentials: credentialsOf(known, id),
+      })),
+    })),
+    listWalletSets: of(async (actor, request) => {
       const query = readQuery('listWalletSets', request.query);
-      const found = await resources.list('walletSet', organization, undefined, page(query));
+      const listed = await resources.list('walletSet', actor.organization, undefined, page(query));
+      const found = seenOnes(listed, ({ id }) => sees(actor, id));
       const states = await Promise.all(found.items.map(({ id }) => stateOf(ports, id)));
       return shown(found, (set) => walletSetView(set, states[found.items.indexOf(set)] ?? 'quarantined'));
     }),
-    getWalletSet: of('getWalletSet', async ({ organization }, { match }) => {
+    getWalletSet: of(async (actor, { match }) => {
       const { id } = readParams('getWalletSet', match.params);
-      const set = await resources.walletSet(organization, id);
+      const own = await resources.walletSet(actor.organization, id);
+      const set = seen(actor, id, 'wallet_set_not_found', own);
       return walletSetView(set, await stateOf(ports, id));
     }),
-    listWallets: of('listWallets', async ({ organization }, request) => {
+    listWallets: of(async (actor, request) => {
       const query = readQuery('listWallets', request.query);
-      return shown(await resources.list('wallet', organization, query.walletSet, page(query)), walletView);
+      const listed = await resources.list('wallet', actor.organization, query.walletSet, page(query));
+      return shown(
+        seenOnes(listed, ({ walletSet }) => sees(actor, walletSet)),
+        walletView,
+      );
     }),
-    getWallet: of('getWallet', async ({ organization }, { match }) =>
-      walletView(await resources.wallet(organization, readParams('getWallet', match.params).id)),
+    getWallet: of(async (actor, { match }) =>
+      walletView(await ownWallet(actor, readParams('getWallet', match.params).id)),
     ),
-    getAddressProof: of('getAddressProof', async ({ organization }, { match }) => {
+    getAddressProof: of(async (actor, { match }) => {
       const { id } = readParams('getAddressProof', match.params);
-      const { proofs } = await resources.wallet(organization, id);
+      const { proofs } = await ownWallet(actor, id);
       if (proofs === undefined) throw new CustodyError('wallet_not_found', 'the wallet has no proof');
       return JSON.parse(proofs);
     }),
-    previewSignature: of('previewSignature', (actor, request) => preview(ports, actor, request)),
-    listSignatures: of('listSignatures', async ({ organization }, request) => {
+    previewSignature: of(async (actor, request) =>
+      preview(ports, actor, request, (id) => ownWallet(actor, id)),
+    ),
+    listSignatures: of(async (actor, request) => {
       const query = readQuery('listSignatures', request.query);
-      const found = await resources.list('signature', organization, query.wallet, page(query));
+      const listed = await resources.list('signature', actor.organization, query.wallet, page(query));
+      const visible = await Promise.all(listed.items.map((item) => seesSignature(actor, item)));
+      const found = { ...listed, items: listed.items.filter((_, i) => visible[i]) };
       return shown(found, ({ answer }) => JSON.parse(answer));
     }),
-    getSignature: of('getSignature', async ({ organization }, { match }) => {
+    getSignature: of(async (actor, { match }) => {
       const { id } = readParams('getSignature', match.params);
-      return JSON.parse((await resources.signature(organization, id)).answer);
+      const record = await resources.signature(actor.organization, id);
+      if (!(await seesSignature(actor, record)))
+        throw new CustodyError('signature_not_found', 'no such thing');
+      return JSON.parse(record.answer);
     }),
-    getIdempotencyKey: of('getIdempotencyKey', (actor, { match }) =>
+    getIdempotencyKey: of((actor, { match }) =>
       whatBecame(ports, actor, readParams('getIdempotencyKey', match.params).key),
     ),
     listChains: open(() => ({ data: (Object.keys(blockchains) as Blockchain[]).map(chainView) })),
@@ -137,6 +186,17 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
   };
 }
 
+/** A page of a list. */
+interface Found<T> {
+  readonly items: readonly T[];
+  readonly cursor?: string;
+}
+
+const credentialsOf = (known: Registry, holder: string) =>
+  Object.entries(known.credentials)
+    .filter(([, credential]) => credential.holder === holder)
+    .map(([id, credential]) => ({ id, ...credential }));
+
 /** What Node 1 knows of the keys: a lock at Node 2 shows when Node 2 refuses to sign. */
 async function stateOf({ ledger }: ApiPorts, walletSet: string): Promise<WalletSetState> {
   const entry = await ledger.read(walletSet, firstEpoch);
@@ -145,15 +205,16 @@ async function stateOf({ ledger }: ApiPorts, walletSet: string): Promise<WalletS
 
 /** Decodes as both nodes will, and says what an actor would authorise. Nothing is stored. */
 async function preview(
-  { resources, ledger }: ApiPorts,
-  { organization, credential }: Actor,
+  { ledger, clock }: ApiPorts,
+  { organization, registry, credentialId }: Actor,
   request: HttpRequest,
+  ownWallet: (id: string) => Promise<Wallet>,
 ): Promise<Reply<'previewSignature'>> {
   const { wallet: id, payload, idempotencyKey } = readBody('previewSignature', request.body);
-  const wallet = await resources.wallet(organization, id);
+  const wallet = await ownWallet(id);
   const account = (await ledger.read(wallet.walletSet, firstEpoch))?.account;
   if (account === undefined) throw new CustodyError('wallet_set_not_found', 'no keys');
-  const allowRawDigest = credential.scopes.includes('sign_raw');
+  const allowRawDigest = may(registry, credentialId, 'sign_raw', wallet.walletSet, clock());
   const decoded = decodePayload(payload, walletKeyOf(account, wallet), { allowRawDigest });
   const operation = signatureOperation(organization, idempotencyKey, wallet, payload, decoded);
   return {

@@ -7,7 +7,7 @@ import { peerOver } from '../channel/call.ts';
 import { readNodeConfig } from '../config.ts';
 import { http } from '../http.ts';
 import { nodeOf } from '../node.ts';
-import { rateLimiter } from '../rate-limit.ts';
+import { admitting, rateLimiter } from '../rate-limit.ts';
 import { idempotencyOver } from '../stores/idempotency.ts';
 import { node1Routes } from './routes.ts';
 
@@ -15,7 +15,7 @@ const config = readNodeConfig('node1');
 const { peerIdentity, bundle } = config;
 const ports = node1Ports(config);
 const limiter = rateLimiter(ports.clock, config.rates);
-const node = nodeOf({ ...ports, admit: limiter.take }, { node: 'node1', peerIdentity, bundle });
+const node = nodeOf({ ...ports, admit: admitting(limiter) }, { node: 'node1', peerIdentity, bundle });
 const peer = peerOver({ ...ports, identity: node.identity, peerIdentity });
 const idempotency = idempotencyOver(ports.tables.idempotency, ports.clock, config.leaseMs);
 

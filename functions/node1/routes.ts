@@ -8,15 +8,17 @@ import type { Handlers } from '../http.ts';
 import type { Lead } from './lead.ts';
 import { createOrganization } from './organizations.ts';
 import { createSignature } from './signatures.ts';
+import { createStatement, upToDate } from './statements.ts';
 import { createWalletSet } from './wallet-sets.ts';
 import { createWallets } from './wallets.ts';
 
 /** @param invitation hex SHA-256 of the token that founding an organization needs; undefined: open */
 export const node1Routes = (lead: Lead, invitation?: string): Handlers<'node1'> => ({
   createOrganization: (request) => createOrganization(lead, request, invitation),
-  createWalletSet: (request) => createWalletSet(lead, request),
-  createWallets: (request) => createWallets(lead, request),
-  createSignature: (request) => createSignature(lead, request),
+  createStatement: (request) => createStatement(lead, request),
+  createWalletSet: (request) => upToDate(lead, request, () => createWalletSet(lead, request)),
+  createWallets: (request) => upToDate(lead, request, () => createWallets(lead, request)),
+  createSignature: (request) => upToDate(lead, request, () => createSignature(lead, request)),
   getAttestations: async () => ({ body: await attestations(lead) }),
 });
 

@@ -6,7 +6,7 @@ import type { Method } from '../channel/serve.ts';
 import type { Node } from '../node.ts';
 import { dkg1, dkg2, status } from './dkg.ts';
 import { sign1, sign2, signSchnorr } from './sign.ts';
-import { statement } from './statement.ts';
+import { statement, statements } from './statement.ts';
 import { wallets } from './wallets.ts';
 
 export interface Node2Settings {
@@ -19,6 +19,7 @@ export const methodsOf = (
   { invitation }: Node2Settings = {},
 ): Readonly<Record<string, Method>> => ({
   Statement: (request) => statement(node, invitation, request),
+  Statements: (request) => statements(node, request),
   Dkg1: (request) => dkg1(node, request),
   Dkg2: (request) => dkg2(node, request),
   Status: (request) => status(node, request),

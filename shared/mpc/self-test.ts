@@ -9,7 +9,7 @@ import { hash } from './hash.ts';
 import { tags } from './tags.ts';
 
 /** How many times a key may be tested: tests are cut short by crashes, not repeated at will. */
-export const selfTestLimit = 16;
+export const selfTestLimit = 1_000;
 
 /** The last index of a branch: no wallet is ever given it. */
 export const lastIndex = 2 ** 31 - 1;

@@ -73,6 +73,13 @@ export const signKind = z
   .refine(isSignKind, coded('kind_unsupported', `must be one of: ${signKinds.join(', ')}`))
   .meta({ enum: [...signKinds] }) as unknown as z.ZodType<SignKind, string>; // likewise
 
+export const from = z
+  .string()
+  .regex(/^(?:0|[1-9][0-9]{0,9})$/)
+  .transform(Number)
+  .optional()
+  .describe('Number of the first; 0 if absent');
+
 export const page = {
   limit: z
     .string()

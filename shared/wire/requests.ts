@@ -50,6 +50,21 @@ export const createOrganization = z.strictObject({
   invitation: z.string().max(200).optional().describe('Token of the operator; not needed locally'),
 });
 
+/** A later statement: its form is checked by the reducer that both nodes run. */
+export const createStatement = z.strictObject({
+  statement: z.looseObject({
+    type: z.literal('planbok/statement/v1'),
+    kind: z.string().max(40),
+    organization: id,
+    seq: decimal,
+  }),
+  signature: base64url(64),
+  cosignatures: z
+    .array(z.strictObject({ by: z.string().max(80), signature: base64url(64) }))
+    .max(16)
+    .optional(),
+});
+
 export const createWalletSet = z.strictObject({
   name: title.min(1),
   custody,

@@ -73,6 +73,65 @@ export const organization = z.object({
   created: time,
 });
 
+export const statementTaken = z.object({
+  kind: z.string(),
+  seq: decimal,
+  head: id,
+  receipt: attested(headReceipt),
+  auditEventId: z.string(),
+});
+
+export const statementPage = z.object({
+  data: z.array(
+    z.object({
+      statement: z.looseObject({ type: z.string(), kind: z.string() }),
+      signature: base64url(64),
+      cosignatures: z.array(z.object({ by: z.string(), signature: base64url(64) })).optional(),
+    }),
+  ),
+  /** Head after the last of all statements. */
+  head: id,
+  seq: decimal,
+});
+
+const scopeMap = z.record(z.string(), z.array(scope)).describe('By wallet set; `*` for all others');
+const credentialOf = z.object({
+  id,
+  algorithm: z.string(),
+  publicKey: base64url(),
+  scopes: z.array(scope),
+  added: z.string(),
+  until: z.string().optional(),
+});
+
+export const members = z.object({
+  data: z.array(
+    z.object({
+      id,
+      name: z.string(),
+      role: z.string(),
+      grants: scopeMap,
+      added: z.string(),
+      credentials: z.array(credentialOf),
+    }),
+  ),
+});
+
+export const apiKeys = z.object({
+  data: z.array(
+    z.object({
+      id,
+      name: z.string(),
+      role: z.string(),
+      scopes: scopeMap,
+      cidrs: z.array(z.string()).optional(),
+      expires: z.string().optional(),
+      added: z.string(),
+      credentials: z.array(credentialOf),
+    }),
+  ),
+});
+
 export const organizationFounded = z.object({
   id,
   name: z.string(),

@@ -5,7 +5,7 @@
 import * as z from 'zod';
 import { CustodyError } from '../errors.ts';
 import { idempotencyKeyPattern } from '../intent/http-signature.ts';
-import { id, page } from './fields.ts';
+import { from, id, page } from './fields.ts';
 import * as ask from './requests.ts';
 import * as answer from './resources.ts';
 import { change, large, type Program, type Route, read } from './route.ts';
@@ -28,6 +28,36 @@ export const routes = {
     path: '/v1/organization',
     summary: 'The organization of the credential',
     response: answer.organization,
+  },
+  createStatement: {
+    ...change,
+    path: '/v1/statements',
+    scope: 'public',
+    idempotent: false,
+    maxBodyBytes: 65_536,
+    summary:
+      "State something: members, credentials, API keys, scopes, policies; signed by its actor's credential",
+    body: ask.createStatement,
+    response: answer.statementTaken,
+  },
+  listStatements: {
+    ...read,
+    path: '/v1/statements',
+    summary: "The organization's statements, by number: whoever has them computes the same registry",
+    query: z.strictObject({ from, limit: page.limit }),
+    response: answer.statementPage,
+  },
+  listMembers: {
+    ...read,
+    path: '/v1/members',
+    summary: 'Members, their roles and credentials',
+    response: answer.members,
+  },
+  listApiKeys: {
+    ...read,
+    path: '/v1/api-keys',
+    summary: 'API keys: scopes, addresses, expiry',
+    response: answer.apiKeys,
   },
   createWalletSet: {
     ...change,

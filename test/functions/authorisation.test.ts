@@ -55,7 +55,17 @@ describe('without an actor', () => {
   test('every method of Node 2 is in this list', () => {
     const names = Object.values(NodeService.method).map(({ name }) => name);
     expect([...names].sort()).toEqual(
-      ['Dkg1', 'Dkg2', 'Sign1', 'Sign2', 'SignSchnorr', 'Statement', 'Status', 'Wallets'].sort(),
+      [
+        'Dkg1',
+        'Dkg2',
+        'Sign1',
+        'Sign2',
+        'SignSchnorr',
+        'Statement',
+        'Statements',
+        'Status',
+        'Wallets',
+      ].sort(),
     );
   });
 

@@ -10,12 +10,12 @@ import { decodePayload, type SignPayload } from '../../shared/chains/payload.ts'
 import { signatureOperation, walletSetOperation, walletsOperation } from '../../shared/intent/build.ts';
 import type { ActorRequest } from '../../shared/intent/http-signature.ts';
 import { makeCoin } from './engines/bitcoin.ts';
-import { type Asked, fresh, type Owner, type Reply, type World } from './two-nodes.ts';
+import { type Asked, fresh, type Owner, type Person, type Reply, type World } from './two-nodes.ts';
 
 export const newKey = (): string => toBase64url(fresh(9));
 
 export const askSet = (
-  who: Owner,
+  who: Person,
   keyTypes: readonly ('secp256k1' | 'ed25519')[],
   key = newKey(),
   asked: Asked = {},
@@ -25,7 +25,7 @@ export const askSet = (
 };
 
 export const askWallets = (
-  who: Owner,
+  who: Person,
   body: { walletSet: string; blockchains: readonly any[]; addressType?: any; count?: number },
   key = newKey(),
   asked: Asked = {},
@@ -34,7 +34,7 @@ export const askWallets = (
 
 /** `raw`: the actor decodes as if its credential had the scope for digests. */
 export function askSignature(
-  who: Owner,
+  who: Person,
   wallet: any,
   payload: SignPayload,
   key = newKey(),

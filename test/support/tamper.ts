@@ -228,11 +228,7 @@ function specialOf(kind: string, value: Uint8Array): readonly [string, Uint8Arra
 }
 
 /** The field's value in a message, if it has one of this name and length. */
-function valueIn(
-  { layout, message }: Sources[string],
-  name: string,
-  length: number,
-): Uint8Array | undefined {
+function valueIn({ layout, message }: Sources[string], name: string, length: number): Uint8Array | undefined {
   let at = 0;
   for (const field of layout) {
     if (field.name === name && field.length === length) return message.slice(at, at + length);

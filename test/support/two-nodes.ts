@@ -16,7 +16,7 @@ import type { Lead } from '../../functions/node1/lead.ts';
 import { node1Routes } from '../../functions/node1/routes.ts';
 import { methodsOf } from '../../functions/node2/methods.ts';
 import type { Log, Transport } from '../../functions/ports.ts';
-import { type Limits, rateLimiter } from '../../functions/rate-limit.ts';
+import { admitting, type Limits, rateLimiter } from '../../functions/rate-limit.ts';
 import { idempotencyOver } from '../../functions/stores/idempotency.ts';
 import { EnvelopeSchema } from '../../proto/generated/planbok/node/v1/node_pb.ts';
 import { type Bytes, toBase64url, utf8 } from '../../shared/bytes.ts';
@@ -119,7 +119,10 @@ export async function twoNodes(options: WorldOptions = {}): Promise<World> {
   const identities = { node1: await one.keys.identity(), node2: await two.keys.identity() };
   const limiter = rateLimiter(clock, options.limits ?? { credential: 100_000, organization: 100_000 });
   const start = () => {
-    const node1 = nodeOf({ ...one, admit: limiter.take }, { node: 'node1', peerIdentity: identities.node2 });
+    const node1 = nodeOf(
+      { ...one, admit: admitting(limiter) },
+      { node: 'node1', peerIdentity: identities.node2 },
+    );
     const second = nodeOf(two, { node: 'node2', peerIdentity: identities.node1 });
     const server: ServerPorts = { identity: second.identity, clock, log, peerIdentity: identities.node1 };
     const methods = methodsOf(second, options);
@@ -194,13 +197,13 @@ export function eventOf(request: ActorRequest, more: Record<string, string> = {}
   };
 }
 
-/** An Owner with an Ed25519 key, and what it can ask. */
-export interface Owner {
+/** Somebody with a key, and what they can ask. */
+export interface Person {
   readonly organization: string;
   readonly keyId: string;
   sign(message: Bytes): Bytes;
-  /** The founding request. */
-  found(invitation?: string): Promise<ActorRequest>;
+  /** The same, having seen another registry head. */
+  at(head: string): this;
   /** A signed request with a body: an object becomes JSON, bytes are sent as they are. */
   post(path: string, idempotencyKey: string, body: object | Bytes): Promise<ActorRequest>;
   /** A signed read. */
@@ -209,11 +212,66 @@ export interface Owner {
   ask(path: string, body: object, operation: Operation, times?: Asked): Promise<ActorRequest>;
 }
 
+/** An Owner with an Ed25519 key. */
+export interface Owner extends Person {
+  /** The founding request. */
+  found(invitation?: string): Promise<ActorRequest>;
+}
+
 /** When it is authorised, for how many seconds, and what the authorisation says besides the truth. */
 export interface Asked {
   readonly nowMs?: number;
   readonly life?: number;
   readonly lie?: Partial<Authorisation>;
+}
+
+export function personOf(
+  world: Pick<World, 'clockMs'>,
+  organization: string,
+  credential: string,
+  sign: (message: Bytes) => Bytes,
+  head = organization,
+): Person {
+  const keyId = `${organization}/${credential}`;
+  const signer = { keyId, algorithm: 'ed25519', sign: async (m: Bytes) => sign(m) } as const;
+  const times = (nowMs = world.clockMs, life = 60) => {
+    const created = Math.floor(nowMs / 1000);
+    return { created, expires: created + life, nonce: toBase64url(fresh(16)) };
+  };
+  const post = (path: string, idempotencyKey: string, body: object | Bytes, at = times()) => {
+    const bytes = body instanceof Uint8Array ? body : utf8(JSON.stringify(body));
+    return signHttpRequest({ method: 'POST', path, query: '?', idempotencyKey, body: bytes }, signer, at);
+  };
+  return {
+    organization,
+    keyId,
+    sign,
+    at(newest) {
+      return { ...this, ...personOf(world, organization, credential, sign, newest) };
+    },
+    post: (path, idempotencyKey, body) => post(path, idempotencyKey, body),
+    get: (path, query = '?') =>
+      signHttpRequest(
+        { method: 'GET', path, query, idempotencyKey: '', body: new Uint8Array() },
+        signer,
+        times(),
+      ),
+    ask(path, body, operation, { nowMs, life, lie } = {}) {
+      const at = times(nowMs, life);
+      const authorisation: Authorisation = {
+        type: 'planbok/authorisation/v1',
+        operation: toBase64url(operationDigest(operation)),
+        nonce: at.nonce,
+        issued: String(at.created),
+        expires: String(at.expires),
+        keyId,
+        registryHead: head,
+        ...lie,
+      };
+      authorisationDigest(authorisation);
+      return post(path, operation.idempotencyKey, { ...body, authorisation }, at);
+    },
+  };
 }
 
 export function owner(
@@ -235,48 +293,14 @@ export function owner(
     created: new Date(world.clockMs).toISOString(),
     nonce: toBase64url(fresh(16)),
   };
-  const organization = organizationId(statement);
-  const keyId = `${organization}/${credentialId(credential)}`;
-  const signer = { keyId, algorithm: 'ed25519', sign: async (m: Bytes) => sign(m) } as const;
-  const times = (nowMs = world.clockMs, life = 60) => {
-    const created = Math.floor(nowMs / 1000);
-    return { created, expires: created + life, nonce: toBase64url(fresh(16)) };
-  };
-  const post = (path: string, idempotencyKey: string, body: object | Bytes, at = times()) => {
-    const bytes = body instanceof Uint8Array ? body : utf8(JSON.stringify(body));
-    return signHttpRequest({ method: 'POST', path, query: '?', idempotencyKey, body: bytes }, signer, at);
-  };
+  const person = personOf(world, organizationId(statement), credentialId(credential), sign);
   return {
-    organization,
-    keyId,
-    sign,
-    post: (path, idempotencyKey, body) => post(path, idempotencyKey, body),
+    ...person,
     found: (invitation) =>
-      post('/v1/organizations', toBase64url(fresh(9)), {
+      person.post('/v1/organizations', toBase64url(fresh(9)), {
         statement,
         signature: toBase64url(sign(statementBytes(statement))),
         ...(invitation && { invitation }),
       }),
-    get: (path, query = '?') =>
-      signHttpRequest(
-        { method: 'GET', path, query, idempotencyKey: '', body: new Uint8Array() },
-        signer,
-        times(),
-      ),
-    ask(path, body, operation, { nowMs, life, lie } = {}) {
-      const at = times(nowMs, life);
-      const authorisation: Authorisation = {
-        type: 'planbok/authorisation/v1',
-        operation: toBase64url(operationDigest(operation)),
-        nonce: at.nonce,
-        issued: String(at.created),
-        expires: String(at.expires),
-        keyId,
-        registryHead: organization,
-        ...lie,
-      };
-      authorisationDigest(authorisation);
-      return post(path, operation.idempotencyKey, { ...body, authorisation }, at);
-    },
-  };
+  } as Owner;
 }

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file planbok/node/v1/node.proto.
  */
 export const file_planbok_node_v1_node: GenFile = /*@__PURE__*/
-  fileDesc("ChpwbGFuYm9rL25vZGUvdjEvbm9kZS5wcm90bxIPcGxhbmJvay5ub2RlLnYxIi0KCEVudmVsb3BlEg4KBnNpZ25lZBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwihQIKBlNpZ25lZBIPCgd2ZXJzaW9uGAEgASgNEgwKBGZyb20YAiABKAkSCgoCdG8YAyABKAkSDgoGbWV0aG9kGAQgASgJEg8KB3Nlc3Npb24YBSABKAwSDAoEc3RlcBgGIAEoDRIPCgdhbnN3ZXJzGAcgASgMEhQKDHRsc19rZXlfaGFzaBgIIAEoDBIvCgpkZWxlZ2F0aW9uGAkgASgLMhsucGxhbmJvay5ub2RlLnYxLkRlbGVnYXRpb24SEQoJaXNzdWVkX21zGAogASgEEgwKBGJvZHkYCyABKAwSEgoKZXJyb3JfY29kZRgMIAEoCRIUCgxlcnJvcl9kZXRhaWwYDSABKAkiLwoKRGVsZWdhdGlvbhIOCgZzaWduZWQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIqYBCgxBY3RvclJlcXVlc3QSDgoGbWV0aG9kGAEgASgJEgwKBHBhdGgYAiABKAkSDQoFcXVlcnkYAyABKAkSFgoOY29udGVudF9kaWdlc3QYBCABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAUgASgJEhcKD3NpZ25hdHVyZV9pbnB1dBgGIAEoCRIRCglzaWduYXR1cmUYByABKAkSDAoEYm9keRgIIAEoDCJCChBTdGF0ZW1lbnRSZXF1ZXN0Ei4KB3JlcXVlc3QYASABKAsyHS5wbGFuYm9rLm5vZGUudjEuQWN0b3JSZXF1ZXN0IiQKEVN0YXRlbWVudFJlc3BvbnNlEg8KB3JlY2VpcHQYASABKAwiSQoLRGtnMVJlcXVlc3QSLgoHcmVxdWVzdBgBIAEoCzIdLnBsYW5ib2subm9kZS52MS5BY3RvclJlcXVlc3QSCgoCZDEYAiABKAwiGgoMRGtnMVJlc3BvbnNlEgoKAmQyGAEgASgMIhkKC0RrZzJSZXF1ZXN0EgoKAmQzGAEgASgMIhoKDERrZzJSZXNwb25zZRIKCgJkNBgBIAEoDCI8Cg1TdGF0dXNSZXF1ZXN0EgsKA2tleRgBIAEoCRINCgVlcG9jaBgCIAEoDRIPCgdhdHRlbXB0GAMgASgMIiwKDlN0YXR1c1Jlc3BvbnNlEg4KBmFjdGl2ZRgBIAEoCBIKCgJkNBgCIAEoDCJACg5XYWxsZXRzUmVxdWVzdBIuCgdyZXF1ZXN0GAEgASgLMh0ucGxhbmJvay5ub2RlLnYxLkFjdG9yUmVxdWVzdCIiCg9XYWxsZXRzUmVzcG9uc2USDwoHd2FsbGV0cxgBIAEoDCJJCghTZWxmVGVzdBILCgNrZXkYASABKAkSDQoFZXBvY2gYAiABKA0SEAoIa2V5X3R5cGUYAyABKAkSDwoHYXR0ZW1wdBgEIAEoDSKWAQoMU2lnbjFSZXF1ZXN0EjAKB3JlcXVlc3QYASABKAsyHS5wbGFuYm9rLm5vZGUudjEuQWN0b3JSZXF1ZXN0SAASLgoJc2VsZl90ZXN0GAIgASgLMhkucGxhbmJvay5ub2RlLnYxLlNlbGZUZXN0SAASDQoFaW5kZXgYAyABKA0SCgoCczEYBCABKAxCCQoHcHVycG9zZSIbCg1TaWduMVJlc3BvbnNlEgoKAnMyGAEgASgMIhoKDFNpZ24yUmVxdWVzdBIKCgJzMxgBIAEoDCIbCg1TaWduMlJlc3BvbnNlEgoKAnM0GAEgASgMIpwBChJTaWduU2Nobm9yclJlcXVlc3QSMAoHcmVxdWVzdBgBIAEoCzIdLnBsYW5ib2subm9kZS52MS5BY3RvclJlcXVlc3RIABIuCglzZWxmX3Rlc3QYAiABKAsyGS5wbGFuYm9rLm5vZGUudjEuU2VsZlRlc3RIABINCgVpbmRleBgDIAEoDRIKCgJzMRgEIAEoDEIJCgdwdXJwb3NlIiEKE1NpZ25TY2hub3JyUmVzcG9uc2USCgoCczIYASABKAwykAQKC05vZGVTZXJ2aWNlEkEKCVN0YXRlbWVudBIZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRoZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRI8CgREa2cxEhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlGhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlEjwKBERrZzISGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUSPgoGU3RhdHVzEhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlGhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlEj8KB1dhbGxldHMSGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUSPQoFU2lnbjESGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUSPQoFU2lnbjISGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUSQwoLU2lnblNjaG5vcnISGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGViBnByb3RvMw");
+  fileDesc("ChpwbGFuYm9rL25vZGUvdjEvbm9kZS5wcm90bxIPcGxhbmJvay5ub2RlLnYxIi0KCEVudmVsb3BlEg4KBnNpZ25lZBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwihQIKBlNpZ25lZBIPCgd2ZXJzaW9uGAEgASgNEgwKBGZyb20YAiABKAkSCgoCdG8YAyABKAkSDgoGbWV0aG9kGAQgASgJEg8KB3Nlc3Npb24YBSABKAwSDAoEc3RlcBgGIAEoDRIPCgdhbnN3ZXJzGAcgASgMEhQKDHRsc19rZXlfaGFzaBgIIAEoDBIvCgpkZWxlZ2F0aW9uGAkgASgLMhsucGxhbmJvay5ub2RlLnYxLkRlbGVnYXRpb24SEQoJaXNzdWVkX21zGAogASgEEgwKBGJvZHkYCyABKAwSEgoKZXJyb3JfY29kZRgMIAEoCRIUCgxlcnJvcl9kZXRhaWwYDSABKAkiLwoKRGVsZWdhdGlvbhIOCgZzaWduZWQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIqYBCgxBY3RvclJlcXVlc3QSDgoGbWV0aG9kGAEgASgJEgwKBHBhdGgYAiABKAkSDQoFcXVlcnkYAyABKAkSFgoOY29udGVudF9kaWdlc3QYBCABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAUgASgJEhcKD3NpZ25hdHVyZV9pbnB1dBgGIAEoCRIRCglzaWduYXR1cmUYByABKAkSDAoEYm9keRgIIAEoDCI3ChFTdGF0ZW1lbnRzUmVxdWVzdBIUCgxvcmdhbml6YXRpb24YASABKAkSDAoEZnJvbRgCIAEoDSIoChJTdGF0ZW1lbnRzUmVzcG9uc2USEgoKc3RhdGVtZW50cxgBIAEoDCJCChBTdGF0ZW1lbnRSZXF1ZXN0Ei4KB3JlcXVlc3QYASABKAsyHS5wbGFuYm9rLm5vZGUudjEuQWN0b3JSZXF1ZXN0IiQKEVN0YXRlbWVudFJlc3BvbnNlEg8KB3JlY2VpcHQYASABKAwiSQoLRGtnMVJlcXVlc3QSLgoHcmVxdWVzdBgBIAEoCzIdLnBsYW5ib2subm9kZS52MS5BY3RvclJlcXVlc3QSCgoCZDEYAiABKAwiGgoMRGtnMVJlc3BvbnNlEgoKAmQyGAEgASgMIhkKC0RrZzJSZXF1ZXN0EgoKAmQzGAEgASgMIhoKDERrZzJSZXNwb25zZRIKCgJkNBgBIAEoDCI8Cg1TdGF0dXNSZXF1ZXN0EgsKA2tleRgBIAEoCRINCgVlcG9jaBgCIAEoDRIPCgdhdHRlbXB0GAMgASgMIiwKDlN0YXR1c1Jlc3BvbnNlEg4KBmFjdGl2ZRgBIAEoCBIKCgJkNBgCIAEoDCJACg5XYWxsZXRzUmVxdWVzdBIuCgdyZXF1ZXN0GAEgASgLMh0ucGxhbmJvay5ub2RlLnYxLkFjdG9yUmVxdWVzdCIiCg9XYWxsZXRzUmVzcG9uc2USDwoHd2FsbGV0cxgBIAEoDCJJCghTZWxmVGVzdBILCgNrZXkYASABKAkSDQoFZXBvY2gYAiABKA0SEAoIa2V5X3R5cGUYAyABKAkSDwoHYXR0ZW1wdBgEIAEoDSKWAQoMU2lnbjFSZXF1ZXN0EjAKB3JlcXVlc3QYASABKAsyHS5wbGFuYm9rLm5vZGUudjEuQWN0b3JSZXF1ZXN0SAASLgoJc2VsZl90ZXN0GAIgASgLMhkucGxhbmJvay5ub2RlLnYxLlNlbGZUZXN0SAASDQoFaW5kZXgYAyABKA0SCgoCczEYBCABKAxCCQoHcHVycG9zZSIbCg1TaWduMVJlc3BvbnNlEgoKAnMyGAEgASgMIhoKDFNpZ24yUmVxdWVzdBIKCgJzMxgBIAEoDCIbCg1TaWduMlJlc3BvbnNlEgoKAnM0GAEgASgMIpwBChJTaWduU2Nobm9yclJlcXVlc3QSMAoHcmVxdWVzdBgBIAEoCzIdLnBsYW5ib2subm9kZS52MS5BY3RvclJlcXVlc3RIABIuCglzZWxmX3Rlc3QYAiABKAsyGS5wbGFuYm9rLm5vZGUudjEuU2VsZlRlc3RIABINCgVpbmRleBgDIAEoDRIKCgJzMRgEIAEoDEIJCgdwdXJwb3NlIiEKE1NpZ25TY2hub3JyUmVzcG9uc2USCgoCczIYASABKAwy1AQKC05vZGVTZXJ2aWNlEkEKCVN0YXRlbWVudBIZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRoZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRJCCgpTdGF0ZW1lbnRzEhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlGhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlEjwKBERrZzESGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUSPAoERGtnMhIZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRoZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRI+CgZTdGF0dXMSGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUSPwoHV2FsbGV0cxIZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRoZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRI9CgVTaWduMRIZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRoZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRI9CgVTaWduMhIZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRoZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRJDCgtTaWduU2Nobm9ychIZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRoZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZWIGcHJvdG8z");
 
 /**
  * @generated from message planbok.node.v1.Envelope
@@ -217,6 +217,45 @@ export const ActorRequestSchema: GenMessage<ActorRequest> = /*@__PURE__*/
   messageDesc(file_planbok_node_v1_node, 3);
 
 /**
+ * @generated from message planbok.node.v1.StatementsRequest
+ */
+export type StatementsRequest = Message<"planbok.node.v1.StatementsRequest"> & {
+  /**
+   * @generated from field: string organization = 1;
+   */
+  organization: string;
+
+  /**
+   * @generated from field: uint32 from = 2;
+   */
+  from: number;
+};
+
+/**
+ * Describes the message planbok.node.v1.StatementsRequest.
+ * Use `create(StatementsRequestSchema)` to create a new message.
+ */
+export const StatementsRequestSchema: GenMessage<StatementsRequest> = /*@__PURE__*/
+  messageDesc(file_planbok_node_v1_node, 4);
+
+/**
+ * @generated from message planbok.node.v1.StatementsResponse
+ */
+export type StatementsResponse = Message<"planbok.node.v1.StatementsResponse"> & {
+  /**
+   * @generated from field: bytes statements = 1;
+   */
+  statements: Uint8Array;
+};
+
+/**
+ * Describes the message planbok.node.v1.StatementsResponse.
+ * Use `create(StatementsResponseSchema)` to create a new message.
+ */
+export const StatementsResponseSchema: GenMessage<StatementsResponse> = /*@__PURE__*/
+  messageDesc(file_planbok_node_v1_node, 5);
+
+/**
  * @generated from message planbok.node.v1.StatementRequest
  */
 export type StatementRequest = Message<"planbok.node.v1.StatementRequest"> & {
@@ -231,7 +270,7 @@ export type StatementRequest = Message<"planbok.node.v1.StatementRequest"> & {
  * Use `create(StatementRequestSchema)` to create a new message.
  */
 export const StatementRequestSchema: GenMessage<StatementRequest> = /*@__PURE__*/
-  messageDesc(file_planbok_node_v1_node, 4);
+  messageDesc(file_planbok_node_v1_node, 6);
 
 /**
  * @generated from message planbok.node.v1.StatementResponse
@@ -248,7 +287,7 @@ export type StatementResponse = Message<"planbok.node.v1.StatementResponse"> & {
  * Use `create(StatementResponseSchema)` to create a new message.
  */
 export const StatementResponseSchema: GenMessage<StatementResponse> = /*@__PURE__*/
-  messageDesc(file_planbok_node_v1_node, 5);
+  messageDesc(file_planbok_node_v1_node, 7);
 
 /**
  * @generated from message planbok.node.v1.Dkg1Request
@@ -270,7 +309,7 @@ export type Dkg1Request = Message<"planbok.node.v1.Dkg1Request"> & {
  * Use `create(Dkg1RequestSchema)` to create a new message.
  */
 export const Dkg1RequestSchema: GenMessage<Dkg1Request> = /*@__PURE__*/
-  messageDesc(file_planbok_node_v1_node, 6);
+  messageDesc(file_planbok_node_v1_node, 8);
 
 /**
  * @generated from message planbok.node.v1.Dkg1Response
@@ -287,7 +326,7 @@ export type Dkg1Response = Message<"planbok.node.v1.Dkg1Response"> & {
  * Use `create(Dkg1ResponseSchema)` to create a new message.
  */
 export const Dkg1ResponseSchema: GenMessage<Dkg1Response> = /*@__PURE__*/
-  messageDesc(file_planbok_node_v1_node, 7);
+  messageDesc(file_planbok_node_v1_node, 9);
 
 /**
  * @generated from message planbok.node.v1.Dkg2Request
@@ -304,7 +343,7 @@ export type Dkg2Request = Message<"planbok.node.v1.Dkg2Request"> & {
  * Use `create(Dkg2RequestSchema)` to create a new message.
  */
 export const Dkg2RequestSchema: GenMessage<Dkg2Request> = /*@__PURE__*/
-  messageDesc(file_planbok_node_v1_node, 8);
+  messageDesc(file_planbok_node_v1_node, 10);
 
 /**
  * @generated from message planbok.node.v1.Dkg2Response
@@ -321,7 +360,7 @@ export type Dkg2Response = Message<"planbok.node.v1.Dkg2Response"> & {
  * Use `create(Dkg2ResponseSchema)` to create a new message.
  */
 export const Dkg2ResponseSchema: GenMessage<Dkg2Response> = /*@__PURE__*/
-  messageDesc(file_planbok_node_v1_node, 9);
+  messageDesc(file_planbok_node_v1_node, 11);
 
 /**
  * @generated from message planbok.node.v1.StatusRequest
@@ -348,7 +387,7 @@ export type StatusRequest = Message<"planbok.node.v1.StatusRequest"> & {
  * Use `create(StatusRequestSchema)` to create a new message.
  */
 export const StatusRequestSchema: GenMessage<StatusRequest> = /*@__PURE__*/
-  messageDesc(file_planbok_node_v1_node, 10);
+  messageDesc(file_planbok_node_v1_node, 12);
 
 /**
  * @generated from message planbok.node.v1.StatusResponse
@@ -374,7 +413,7 @@ export type StatusResponse = Message<"planbok.node.v1.StatusResponse"> & {
  * Use `create(StatusResponseSchema)` to create a new message.
  */
 export const StatusResponseSchema: GenMessage<StatusResponse> = /*@__PURE__*/
-  messageDesc(file_planbok_node_v1_node, 11);
+  messageDesc(file_planbok_node_v1_node, 13);
 
 /**
  * @generated from message planbok.node.v1.WalletsRequest
@@ -391,7 +430,7 @@ export type WalletsRequest = Message<"planbok.node.v1.WalletsRequest"> & {
  * Use `create(WalletsRequestSchema)` to create a new message.
  */
 export const WalletsRequestSchema: GenMessage<WalletsRequest> = /*@__PURE__*/
-  messageDesc(file_planbok_node_v1_node, 12);
+  messageDesc(file_planbok_node_v1_node, 14);
 
 /**
  * @generated from message planbok.node.v1.WalletsResponse
@@ -408,7 +447,7 @@ export type WalletsResponse = Message<"planbok.node.v1.WalletsResponse"> & {
  * Use `create(WalletsResponseSchema)` to create a new message.
  */
 export const WalletsResponseSchema: GenMessage<WalletsResponse> = /*@__PURE__*/
-  messageDesc(file_planbok_node_v1_node, 13);
+  messageDesc(file_planbok_node_v1_node, 15);
 
 /**
  * @generated from message planbok.node.v1.SelfTest
@@ -440,7 +479,7 @@ export type SelfTest = Message<"planbok.node.v1.SelfTest"> & {
  * Use `create(SelfTestSchema)` to create a new message.
  */
 export const SelfTestSchema: GenMessage<SelfTest> = /*@__PURE__*/
-  messageDesc(file_planbok_node_v1_node, 14);
+  messageDesc(file_planbok_node_v1_node, 16);
 
 /**
  * @generated from message planbok.node.v1.Sign1Request
@@ -481,7 +520,7 @@ export type Sign1Request = Message<"planbok.node.v1.Sign1Request"> & {
  * Use `create(Sign1RequestSchema)` to create a new message.
  */
 export const Sign1RequestSchema: GenMessage<Sign1Request> = /*@__PURE__*/
-  messageDesc(file_planbok_node_v1_node, 15);
+  messageDesc(file_planbok_node_v1_node, 17);
 
 /**
  * @generated from message planbok.node.v1.Sign1Response
@@ -498,7 +537,7 @@ export type Sign1Response = Message<"planbok.node.v1.Sign1Response"> & {
  * Use `create(Sign1ResponseSchema)` to create a new message.
  */
 export const Sign1ResponseSchema: GenMessage<Sign1Response> = /*@__PURE__*/
-  messageDesc(file_planbok_node_v1_node, 16);
+  messageDesc(file_planbok_node_v1_node, 18);
 
 /**
  * @generated from message planbok.node.v1.Sign2Request
@@ -515,7 +554,7 @@ export type Sign2Request = Message<"planbok.node.v1.Sign2Request"> & {
  * Use `create(Sign2RequestSchema)` to create a new message.
  */
 export const Sign2RequestSchema: GenMessage<Sign2Request> = /*@__PURE__*/
-  messageDesc(file_planbok_node_v1_node, 17);
+  messageDesc(file_planbok_node_v1_node, 19);
 
 /**
  * @generated from message planbok.node.v1.Sign2Response
@@ -532,7 +571,7 @@ export type Sign2Response = Message<"planbok.node.v1.Sign2Response"> & {
  * Use `create(Sign2ResponseSchema)` to create a new message.
  */
 export const Sign2ResponseSchema: GenMessage<Sign2Response> = /*@__PURE__*/
-  messageDesc(file_planbok_node_v1_node, 18);
+  messageDesc(file_planbok_node_v1_node, 20);
 
 /**
  * @generated from message planbok.node.v1.SignSchnorrRequest
@@ -571,7 +610,7 @@ export type SignSchnorrRequest = Message<"planbok.node.v1.SignSchnorrRequest"> &
  * Use `create(SignSchnorrRequestSchema)` to create a new message.
  */
 export const SignSchnorrRequestSchema: GenMessage<SignSchnorrRequest> = /*@__PURE__*/
-  messageDesc(file_planbok_node_v1_node, 19);
+  messageDesc(file_planbok_node_v1_node, 21);
 
 /**
  * @generated from message planbok.node.v1.SignSchnorrResponse
@@ -588,18 +627,28 @@ export type SignSchnorrResponse = Message<"planbok.node.v1.SignSchnorrResponse">
  * Use `create(SignSchnorrResponseSchema)` to create a new message.
  */
 export const SignSchnorrResponseSchema: GenMessage<SignSchnorrResponse> = /*@__PURE__*/
-  messageDesc(file_planbok_node_v1_node, 20);
+  messageDesc(file_planbok_node_v1_node, 22);
 
 /**
  * @generated from service planbok.node.v1.NodeService
  */
 export const NodeService: GenService<{
   /**
-   * Registry: a signed statement (founding). Node 2 commits first and answers with its head receipt.
+   * Registry: a signed statement, the founding one or a later one. Node 2 commits first and answers with its head receipt.
    *
    * @generated from rpc planbok.node.v1.NodeService.Statement
    */
   statement: {
+    methodKind: "unary";
+    input: typeof EnvelopeSchema;
+    output: typeof EnvelopeSchema;
+  },
+  /**
+   * Statements from a number on: what Node 1 lacks after a crash.
+   *
+   * @generated from rpc planbok.node.v1.NodeService.Statements
+   */
+  statements: {
     methodKind: "unary";
     input: typeof EnvelopeSchema;
     output: typeof EnvelopeSchema;

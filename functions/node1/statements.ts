@@ -1,0 +1,81 @@
+/**
+ * Statements of an organization: Node 2 commits first, and its receipt is what makes a change count. What
+ * Node 1 missed it fetches, and verifies like everything else.
+ * @module
+ */
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { CustodyError } from '#shared/errors.ts';
+import { digestOf } from '#shared/intent/canonical.ts';
+import { type ActorRequest, signatureClaim } from '#shared/intent/http-signature.ts';
+import type { SignedLater } from '#shared/registry/reduce.ts';
+import { headOf } from '#shared/registry/registry.ts';
+import { readBody } from '#shared/wire/parse.ts';
+import type { Answer as Reply } from '#shared/wire/routes.ts';
+import {
+  ActorRequestSchema,
+  StatementRequestSchema,
+  StatementResponseSchema,
+  StatementsRequestSchema,
+  StatementsResponseSchema,
+} from '../../proto/generated/planbok/node/v1/node_pb.ts';
+import { catchUp, takeIn } from '../statements.ts';
+import { type Answer, auditEventId, type Lead } from './lead.ts';
+
+export async function createStatement(
+  lead: Lead,
+  request: ActorRequest,
+): Promise<Answer<Reply<'createStatement'>>> {
+  const signed = readBody('createStatement', request.body) as unknown as SignedLater;
+  const { statement } = signed;
+  const ask = create(StatementRequestSchema, { request: create(ActorRequestSchema, request) });
+  const reply = await lead.peer.call(
+    'Statement',
+    lead.node.random(16),
+    1,
+    toBinary(StatementRequestSchema, ask),
+  );
+  const { receipt } = fromBinary(StatementResponseSchema, reply);
+  try {
+    await takeIn(lead.node, signed);
+  } catch (error) {
+    // Node 2 took it, so this node lacks what came before.
+    if (!(error instanceof CustodyError)) throw error;
+    await fetchMissing(lead, statement.organization);
+  }
+  const body: Reply<'createStatement'> = {
+    kind: statement.kind,
+    seq: statement.seq,
+    head: headOf(statement),
+    receipt: JSON.parse(new TextDecoder().decode(receipt)),
+    auditEventId: auditEventId(digestOf(statement).subarray(0, 16)),
+  };
+  return { body, replayed: false };
+}
+
+/** Brings this node's log up to Node 2's. @throws {CustodyError} if what Node 2 has is not a log */
+async function fetchMissing({ node, peer }: Lead, organization: string): Promise<void> {
+  for (;;) {
+    const { seq } = await node.registry.read(organization);
+    const ask = create(StatementsRequestSchema, { organization, from: Number(seq) + 1 });
+    const reply = await peer.call('Statements', node.random(16), 1, toBinary(StatementsRequestSchema, ask));
+    const { statements } = fromBinary(StatementsResponseSchema, reply);
+    const log = JSON.parse(new TextDecoder().decode(statements)) as readonly SignedLater[];
+    if (log.length === 0) return;
+    await catchUp(node, log);
+  }
+}
+
+/** Runs a request again after fetching what its actor has seen and this node has not. */
+export async function upToDate<T>(lead: Lead, request: ActorRequest, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    const behind = ['registry_behind', 'credential_unknown', 'scope_missing'];
+    if (!(error instanceof CustodyError && behind.includes(error.code))) throw error;
+    const [organization = ''] = signatureClaim(request).keyId.split('/');
+    const { seq } = await lead.node.registry.read(organization);
+    await fetchMissing(lead, organization);
+    if ((await lead.node.registry.read(organization)).seq === seq) throw error;
+    return run();
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * Taking a statement into a node's registry: verified by the node itself, at its own time, on its own log.
+ * @module
+ */
+import { CustodyError } from '#shared/errors.ts';
+import { reduce, type SignedLater } from '#shared/registry/reduce.ts';
+import { headOf, type Registry } from '#shared/registry/registry.ts';
+import { verifyWithOpenssl } from './authenticate.ts';
+import type { Node } from './node.ts';
+
+/** What is said of a committed statement. */
+export type Taken = Pick<Registry, 'organization' | 'head' | 'seq'>;
+
+/**
+ * Commits the statement, unless it stands already.
+ * @throws {CustodyError} what `reduce` throws; `statement_conflict` if another one has its number
+ */
+export async function takeIn(node: Node, signed: SignedLater): Promise<Taken> {
+  const standing = await alreadyIn(node, signed);
+  if (standing !== undefined) return standing;
+  const before = await node.registry.read(signed.statement.organization);
+  const after = reduce(before, signed, { nowMs: node.clock(), verify: verifyWithOpenssl });
+  await node.registry.append(after, signed);
+  return after;
+}
+
+/** Takes over what the peer committed: verified alike, but its time has passed. */
+export async function catchUp(node: Node, log: readonly SignedLater[]): Promise<void> {
+  for (const signed of log) {
+    const before = await node.registry.read(signed.statement.organization);
+    if (Number(signed.statement.seq) <= Number(before.seq)) continue;
+    await node.registry.append(reduce(before, signed, { verify: verifyWithOpenssl }), signed);
+  }
+}
+
+/** A repeated request finds its statement in place. */
+async function alreadyIn(node: Node, { statement }: SignedLater): Promise<Taken | undefined> {
+  const { organization, seq } = statement;
+  if (typeof seq !== 'string' || !/^[1-9][0-9]{0,14}$/.test(seq) || typeof organization !== 'string')
+    throw new CustodyError('statement_refused', 'the statement has no number or no organization');
+  const [standing] = await node.registry.log(organization, Number(seq), 1);
+  const head = headOf(statement);
+  return standing !== undefined && headOf(standing.statement) === head
+    ? { organization, head, seq }
+    : undefined;
+}
