@@ -47,7 +47,7 @@ export function countPorts(ports: NodePorts, calls: Calls): NodePorts {
 
 export type CallsByNode = Readonly<Record<NodeName, Calls>>;
 
-/** Signs once with counted ports, both nodes in this process over memory. */
+/** Signs twice with counted ports and counts the second time, both nodes in this process over memory. */
 export async function measureCalls(): Promise<CallsByNode> {
   const calls = {
     node1: { kms: 0, dynamodbReads: 0, dynamodbWrites: 0 },
@@ -62,13 +62,18 @@ export async function measureCalls(): Promise<CallsByNode> {
   const wallets = { walletSet: id, blockchains: ['ETH'] as const };
   const walletsOf = walletsOperation(alice.organization, 'wallets', wallets);
   const [wallet] = (await world.fetch(await alice.ask('/v1/wallets', wallets, walletsOf))).body.data;
+  const signOnce = async (key: string): Promise<void> => {
+    const payload: SignPayload = { kind: 'message', blockchain: 'ETH', message: key };
+    const decoded = decodePayload(payload, { ...wallet, publicKey: fromHex(wallet.publicKey) });
+    const operation = signatureOperation(alice.organization, key, wallet, payload, decoded);
+    const path = `/v1/wallets/${wallet.id}/signatures`;
+    const { status } = await world.fetch(await alice.ask(path, { payload }, operation));
+    if (status !== 201) throw new Error(`the signature was answered with ${status}`);
+  };
+  // The first one of a process also makes its hedge seed and looks the wallet up.
+  await signOnce('first');
   for (const node of ['node1', 'node2'] as const)
     Object.assign(calls[node], { kms: 0, dynamodbReads: 0, dynamodbWrites: 0 });
-  const payload: SignPayload = { kind: 'message', blockchain: 'ETH', message: 'count' };
-  const decoded = decodePayload(payload, { ...wallet, publicKey: fromHex(wallet.publicKey) });
-  const operation = signatureOperation(alice.organization, 'sign', wallet, payload, decoded);
-  const path = `/v1/wallets/${wallet.id}/signatures`;
-  const { status } = await world.fetch(await alice.ask(path, { payload }, operation));
-  if (status !== 201) throw new Error(`the signature was answered with ${status}`);
+  await signOnce('second');
   return calls;
 }
