@@ -291,13 +291,14 @@ export function verifyExport(files: ReadonlyMap<string, Bytes>, pins: Pins): Ver
     if (!files.has(name) && !/promises|opened/.test(name)) find('file_missing', name, 'not there');
   const file = (name: string): Bytes => files.get(name) ?? new Uint8Array(0);
 
-  const originOf = (node: Node): string => {
+  const deriveOrigin = (node: Node): string => {
     const hash = sha256(utf8(`planbok/audit-log/v1\0${node}\0${pins.organization}`)).subarray(0, 20);
     let bits = '';
     for (const byte of hash) bits += byte.toString(2).padStart(8, '0');
     const digits = bits.match(/.{5}/g) ?? [];
     return `planbok.${node}/${digits.map((d) => 'abcdefghijklmnopqrstuvwxyz234567'[Number.parseInt(d, 2)]).join('')}`;
   };
+  const origins = { node1: deriveOrigin('node1'), node2: deriveOrigin('node2') };
   const keysOf = (node: Node) => {
     const name = `${node}/keys.json`;
     const value = check('file_malformed', name, () => parse(file(name)));
@@ -306,7 +307,7 @@ export function verifyExport(files: ReadonlyMap<string, Bytes>, pins: Pins): Ver
       must(Object.keys(value).join() === 'log,witness', 'not a log key and a witness key');
       const identity = pins.identities[node];
       return {
-        log: openKey(value['log'] as Json, node, 'log', originOf(node), identity),
+        log: openKey(value['log'] as Json, node, 'log', origins[node], identity),
         witness: openKey(value['witness'] as Json, node, 'witness', `planbok.${node}/witness`, identity),
       };
     });
@@ -318,7 +319,7 @@ export function verifyExport(files: ReadonlyMap<string, Bytes>, pins: Pins): Ver
     const [own, witness] = [keys[node]?.log, keys[peer]?.witness];
     const [noteName, recordsName] = [`${node}/checkpoint`, `${node}/records.ndjson`];
     const checkpoint = check('checkpoint_malformed', noteName, () =>
-      parseCheckpoint(file(noteName), originOf(node)),
+      parseCheckpoint(file(noteName), origins[node]),
     );
     if (own === undefined || witness === undefined || checkpoint === undefined) return;
     check('log_signature_invalid', noteName, () => checkSignature(checkpoint, own));
@@ -327,7 +328,7 @@ export function verifyExport(files: ReadonlyMap<string, Bytes>, pins: Pins): Ver
     const kept =
       note &&
       check('log_signature_invalid', `${node} kept checkpoint`, () => {
-        const earlier = parseCheckpoint(note, originOf(node));
+        const earlier = parseCheckpoint(note, origins[node]);
         checkSignature(earlier, own);
         return earlier;
       });
@@ -364,7 +365,7 @@ export function verifyExport(files: ReadonlyMap<string, Bytes>, pins: Pins): Ver
         >;
         must(type === 'planbok/audit-record/v1', `record ${index} is of another type`);
         must(/^(0|[1-9]\d{0,14})$/.test(time) && phases.includes(phase), `record ${index} is not a record`);
-        if (record['log'] !== originOf(node)) find('record_of_another_log', recordsName, `record ${index}`);
+        if (record['log'] !== origins[node]) find('record_of_another_log', recordsName, `record ${index}`);
         if (opening) commitments.set(id, record['commitment'] as string);
         if (phase === 'intent') intents.set(index, operation);
         if (phase === 'outcome' && previous !== '')
@@ -399,7 +400,7 @@ export function verifyExport(files: ReadonlyMap<string, Bytes>, pins: Pins): Ver
       for (const line of linesOf(file(promisesName))) {
         const promise = openAttested(parse(line), node, pins.identities[node]);
         must(promise['type'] === 'planbok/audit-promise/v1', 'not a promise');
-        must(promise['log'] === originOf(node), 'a promise of another log');
+        must(promise['log'] === origins[node], 'a promise of another log');
         if (ids.has(promise['record'] as string)) continue;
         if (Number(promise['issued']) > untilMs) undecided++;
         else find('promise_broken', promisesName, `record ${promise['record']} is not in the log`);
