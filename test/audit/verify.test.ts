@@ -123,7 +123,7 @@ describe('an export', () => {
         : [
             0,
             bytes.length - 1,
-            ...Array.from({ length: 24 }, () => Math.floor(Math.random() * bytes.length)),
+            ...Array.from({ length: 10 }, () => Math.floor(Math.random() * bytes.length)),
           ];
       for (const at of positions) {
         const bit = Math.floor(Math.random() * 8);
@@ -146,7 +146,7 @@ describe('an export', () => {
         joinLevel(hashes.slice(i * 2 ** height, (i + 1) * 2 ** height)),
       );
       expect(verifyInclusion(hashes[index] as Bytes, index, 1_000, proof, root)).toBe(true);
-      const bits = slow ? record.length * 8 : 4;
+      const bits = slow ? record.length * 8 : 1;
       for (let i = 0; i < bits; i++) {
         const bit = slow ? i : Math.floor(Math.random() * record.length * 8);
         if (verifyInclusion(leafHash(flipped(record, bit >> 3, bit & 7)), index, 1_000, proof, root))
@@ -159,7 +159,7 @@ describe('an export', () => {
   test('records dropped, repeated, reordered, cut off, added, or of the other log are detected', () => {
     const { files, pins, nodes } = large;
     const { records } = nodes.node1;
-    const at = [0, 1, 255, 256, 511, 998, 999];
+    const at = slow ? [0, 1, 255, 256, 511, 998, 999] : [0, 256, 999];
     const altered: [string, readonly Bytes[]][] = at.flatMap((i): [string, readonly Bytes[]][] => [
       [`dropped ${i}`, records.toSpliced(i, 1)],
       [`repeated ${i}`, records.toSpliced(i, 0, records[i] as Bytes)],
