@@ -42,6 +42,7 @@ const byClientCode: Readonly<Record<ClientCode, ExitCode>> = {
   preview_mismatch: 11,
   not_confirmed: 5,
   proof_invalid: 11,
+  registry_invalid: 11,
   result_invalid: 11,
 };
 

@@ -11,6 +11,7 @@ export const clientCodes = {
   preview_mismatch: 'The server reads the payload differently than this client: nothing was authorised',
   not_confirmed: 'The operation was not confirmed: nothing was authorised',
   proof_invalid: "An address or a receipt is not proven by both nodes' pinned identities",
+  registry_invalid: "The organization's statements do not hold, or lack one that was seen before",
   result_invalid: 'What came back is not what was asked for',
 } as const;
 export type ClientCode = keyof typeof clientCodes;

@@ -13,9 +13,18 @@ export {
   webCryptoKey,
 } from './credential.ts';
 export { type ClientCode, PlanbokError } from './errors.ts';
+export {
+  type Invitation,
+  type Invited,
+  type Joined,
+  type NewInvitation,
+  readInvitation,
+} from './invitations.ts';
+export type { ListedApiKey, ListedMember, NewApiKey, NewMember } from './members.ts';
 export type { Founded, Founding } from './organizations.ts';
 export { type Owner, type OwnerFile, ownerFile, readOwner } from './owner.ts';
-export { type Connection, found, Planbok, type PlanbokOptions, readPublic } from './planbok.ts';
+export { type Connection, found, join, Planbok, type PlanbokOptions, readPublic } from './planbok.ts';
+export type { Cosigner, RegistryClient, Stated } from './registry.ts';
 export type { Progress } from './session.ts';
 export type { Payload, Preview, Signature, SignRequest } from './signatures.ts';
 export type { NewWalletSet, WalletSet } from './wallet-sets.ts';

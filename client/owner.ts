@@ -6,6 +6,7 @@
 import * as z from 'zod';
 import { fromBase64url, toBase64url } from '../shared/bytes.ts';
 import { pointOfSpki } from '../shared/crypto/attestation.ts';
+import type { KnownHead } from '../shared/registry/head.ts';
 import { type CredentialKey, ed25519Key, requestSigner } from './credential.ts';
 
 const schema = z.object({
@@ -19,6 +20,8 @@ const schema = z.object({
   seed: z.string(),
   /** base64url of each node's P-256 SubjectPublicKeyInfo: what address proofs are checked against. */
   identities: z.object({ node1: z.string(), node2: z.string() }),
+  /** The newest registry head when the file was made: a log without it is refused. */
+  known: z.object({ head: z.string(), seq: z.string().regex(/^(?:0|[1-9][0-9]{0,14})$/) }).optional(),
 });
 
 export type OwnerFile = Readonly<z.infer<typeof schema>>;
@@ -28,6 +31,7 @@ export interface Owner {
   readonly keyId: string;
   readonly key: CredentialKey;
   readonly identities: OwnerFile['identities'];
+  readonly known?: KnownHead;
 }
 
 /** @param seed 32 bytes. */
@@ -35,9 +39,11 @@ export function ownerFile(
   organization: string,
   seed: Uint8Array,
   identities: OwnerFile['identities'],
+  known?: KnownHead,
 ): OwnerFile {
   const { keyId } = requestSigner(organization, ed25519Key(seed));
-  return { version: 1, organization, keyId, algorithm: 'ed25519', seed: toBase64url(seed), identities };
+  const file = { version: 1, organization, keyId, algorithm: 'ed25519', seed: toBase64url(seed) } as const;
+  return { ...file, identities, ...(known !== undefined && { known }) };
 }
 
 /**
@@ -54,7 +60,7 @@ export function readOwner(text: string): Owner {
       'the owner file is not one of version 1: {version, organization, keyId, algorithm, seed, identities}',
     );
   }
-  const { organization, keyId, identities } = file;
+  const { organization, keyId, identities, known } = file;
   let key: CredentialKey;
   try {
     key = ed25519Key(fromBase64url(file.seed));
@@ -70,5 +76,5 @@ export function readOwner(text: string): Owner {
       throw new Error(`the identity of ${node} in the owner file is not a P-256 public key`, { cause });
     }
   }
-  return { organization, keyId, key, identities };
+  return { organization, keyId, key, identities, ...(known !== undefined && { known }) };
 }

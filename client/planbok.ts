@@ -4,13 +4,17 @@
  * @module
  */
 import { idempotencyKeyPattern } from '../shared/intent/http-signature.ts';
+import type { KnownHead } from '../shared/registry/head.ts';
 import { type Answer, pathOf, routes } from '../shared/wire/routes.ts';
 import { type Identities, identityKeys } from './address-proof.ts';
 import { type CredentialKey, requestSigner } from './credential.ts';
 import { PlanbokError } from './errors.ts';
 import { exchange, type Fetch } from './http.ts';
+import { type Invitation, invitationsOf, type Joined, joinWith } from './invitations.ts';
+import { apiKeysOf, credentialsApi, membersOf, policiesOf, scopesOf } from './members.ts';
 import { type Founded, type Founding, foundOrganization, organizationsOf } from './organizations.ts';
-import { type Progress, read, repeating, type Session } from './session.ts';
+import { type RegistryClient, registryOf } from './registry.ts';
+import { type Line, type Progress, read, repeating, type Seen, type Session } from './session.ts';
 import { signaturesOf } from './signatures.ts';
 import { walletSetsOf } from './wallet-sets.ts';
 import { walletsOf } from './wallets.ts';
@@ -36,9 +40,11 @@ export interface PlanbokOptions extends Connection {
   /** `org_…` */
   readonly organization: string;
   readonly credential: CredentialKey;
+  /** The newest registry head that was seen before: a log without it is refused. */
+  readonly known?: KnownHead;
 }
 
-const lineOf = (options: Omit<Connection, 'identities'>): Omit<Session, 'organization' | 'signer'> => ({
+const lineOf = (options: Omit<Connection, 'identities'>): Line => ({
   url: baseUrl(options.url),
   fetch: options.fetch ?? ((url, init) => fetch(url, init)),
   now: options.now ?? Date.now,
@@ -61,6 +67,17 @@ function baseUrl(url: string): string {
 export const found = (connection: Connection, founding: Founding): Promise<Founded> =>
   foundOrganization(lineOf(connection), connection.identities, founding);
 
+/**
+ * Accepts an invitation ({@link readInvitation}) with a key of the invitee's own.
+ * @throws {PlanbokError}
+ */
+export const join = (
+  connection: Omit<Connection, 'identities' | 'url'> & { readonly url?: string },
+  invitation: Invitation,
+  name: string,
+  key: CredentialKey,
+): Promise<Joined> => joinWith(lineOf({ url: invitation.api, ...connection }), invitation, name, key);
+
 /** Routes that anybody may read. @throws {PlanbokError} */
 export async function readPublic<
   N extends 'listChains' | 'getLimits' | 'getHealth' | 'getAttestations' | 'getOpenapi',
@@ -77,15 +94,35 @@ export class Planbok {
   readonly walletSets: ReturnType<typeof walletSetsOf>;
   readonly wallets: ReturnType<typeof walletsOf>;
   readonly signatures: ReturnType<typeof signaturesOf>;
+  readonly registry: RegistryClient;
+  readonly members: ReturnType<typeof membersOf>;
+  readonly invitations: ReturnType<typeof invitationsOf>;
+  readonly credentials: ReturnType<typeof credentialsApi>;
+  readonly apiKeys: ReturnType<typeof apiKeysOf>;
+  readonly scopes: ReturnType<typeof scopesOf>;
+  readonly policies: ReturnType<typeof policiesOf>;
   readonly #session: Session;
 
   /** @throws {Error} if the identities are not two different P-256 public keys, or the URL has a path */
   constructor(options: PlanbokOptions) {
     const { organization, credential, identities } = options;
     identityKeys(identities);
-    const session = { ...lineOf(options), organization, signer: requestSigner(organization, credential) };
+    const seen: Seen = {
+      newest: options.known ?? { head: organization, seq: '0' },
+      refresh: () => this.registry.refresh(),
+    };
+    const signer = requestSigner(organization, credential);
+    const session: Session = { ...lineOf(options), organization, signer, seen };
     this.#session = session;
     this.organization = organization;
+    const registry = registryOf(session, identities);
+    this.registry = registry;
+    this.members = membersOf(registry, session);
+    this.invitations = invitationsOf(registry, session, organization, identities);
+    this.credentials = credentialsApi(registry);
+    this.apiKeys = apiKeysOf(registry, session);
+    this.scopes = scopesOf(registry);
+    this.policies = policiesOf(registry);
     this.organizations = organizationsOf(session);
     this.walletSets = walletSetsOf(session);
     this.wallets = walletsOf(session, identities);

@@ -10,6 +10,7 @@ import {
   signHttpRequest,
 } from '../shared/intent/http-signature.ts';
 import { type Operation, operationDigest } from '../shared/intent/operation.ts';
+import type { KnownHead } from '../shared/registry/head.ts';
 import { canonicalQuery } from '../shared/wire/query.ts';
 import { type Answer, pathOf, type RouteName, routes } from '../shared/wire/routes.ts';
 import { PlanbokError } from './errors.ts';
@@ -30,14 +31,27 @@ export interface Progress {
   readonly detail?: string;
 }
 
-export interface Session extends Wire {
-  readonly organization: string;
-  readonly signer: RequestSigner;
+/** A line to the API, for anybody. */
+export interface Line extends Wire {
   readonly random: (length: number) => Bytes;
   readonly sleep: (ms: number) => Promise<void>;
   /** How often a request is repeated after the first time. */
   readonly retries: number;
   readonly onProgress: (progress: Progress) => void;
+}
+
+/** What an actor has seen of the registry: every operation names the newest head. */
+export interface Seen {
+  newest: KnownHead;
+  /** Sees what was stated since. @throws {PlanbokError} */
+  refresh(): Promise<unknown>;
+}
+
+/** A line to the API for one actor. */
+export interface Session extends Line {
+  readonly organization: string;
+  readonly signer: RequestSigner;
+  readonly seen: Seen;
 }
 
 type Parameters = Readonly<Record<string, string>>;
@@ -48,10 +62,10 @@ const longestWaitMs = 8_000;
 /** A server that asks for a longer pause gets its error passed on. */
 const longestRetryAfterMs = 60_000;
 
-export const newIdempotencyKey = (session: Session): string => toBase64url(session.random(16));
+export const newIdempotencyKey = (line: Line): string => toBase64url(line.random(16));
 
 /** Fresh times and nonce for one attempt. */
-export function freshTimes({ now, random }: Session) {
+export function freshTimes({ now, random }: Line) {
   const created = Math.floor(now() / 1000);
   return { created, expires: created + maxLifeSeconds, nonce: toBase64url(random(16)) };
 }
@@ -131,8 +145,8 @@ export async function carryOut<N extends 'createWalletSet' | 'createWallets' | '
 ): Promise<Answer<N>> {
   const { idempotencyKey } = operation;
   const digest = toBase64url(operationDigest(operation));
-  try {
-    return await repeating(session, async () => {
+  const attempt = () =>
+    repeating(session, async () => {
       const times = freshTimes(session);
       const authorisation: Authorisation = {
         type: 'planbok/authorisation/v1',
@@ -141,15 +155,36 @@ export async function carryOut<N extends 'createWalletSet' | 'createWallets' | '
         issued: String(times.created),
         expires: String(times.expires),
         keyId: session.signer.keyId,
-        registryHead: session.organization,
+        registryHead: session.seen.newest.head,
       };
       const request = unsigned(name, { params, idempotencyKey, body: { ...body, authorisation } });
       return exchange(session, name, await signHttpRequest(request, session.signer, times));
+    });
+  try {
+    return await attempt().catch(async (error: unknown) => {
+      if (await sawMore(session, error)) return attempt();
+      throw error;
     });
   } catch (error) {
     if (!(error instanceof PlanbokError)) throw error;
     throw new PlanbokError(error.code, error.message, { ...error, idempotencyKey, cause: error.cause });
   }
+}
+
+/**
+ * A head that the nodes do not know (any more) may be too old: then there is a newer one to name, once.
+ * @throws {PlanbokError} `registry_invalid` if the log has lost what was seen of it
+ */
+async function sawMore({ seen }: Session, error: unknown): Promise<boolean> {
+  if (!(error instanceof PlanbokError) || error.code !== 'registry_behind') return false;
+  const { head } = seen.newest;
+  try {
+    await seen.refresh();
+  } catch (cause) {
+    if (cause instanceof PlanbokError && cause.code === 'registry_invalid') throw cause;
+    return false;
+  }
+  return seen.newest.head !== head;
 }
 
 /** All items of all pages, newest first, fetched as they are asked for. */
