@@ -163,4 +163,4 @@ export async function exportOf(node: AuditNode): Promise<NodeExport> {
   };
 }
 
-export const sha256 = (bytes: Bytes): Bytes => new Uint8Array(createHash('sha256').update(bytes).digest());
+const sha256 = (bytes: Bytes): Bytes => new Uint8Array(createHash('sha256').update(bytes).digest());
