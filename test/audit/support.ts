@@ -2,7 +2,7 @@
  * Two nodes with their audit logs in memory, each the witness of the other, and a clock that the test moves.
  * @module
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { memoryKeyService, memoryTable } from '../../functions/adapters/memory.ts';
 import { writeOnceTable } from '../../functions/adapters/write-once-table.ts';
 import { type Auditor, auditorOf } from '../../functions/audit/append.ts';
@@ -162,5 +162,3 @@ export async function exportOf(node: AuditNode): Promise<NodeExport> {
     records: (await leavesIn(node)).slice(0, cosigned.size),
   };
 }
-
-const sha256 = (bytes: Bytes): Bytes => new Uint8Array(createHash('sha256').update(bytes).digest());
