@@ -12,6 +12,8 @@ export interface Option {
   /** Placeholder of the value; absent: the option takes none. */
   readonly value?: string;
   readonly required?: true;
+  /** May be given more than once: the values are put together with commas. */
+  readonly multiple?: true;
 }
 
 export type Values = Readonly<Record<string, string | undefined>>;
@@ -56,6 +58,10 @@ export class UsageError extends Error {
 export const globalOptions: Readonly<Record<string, Option>> = {
   json: { help: 'Print one JSON document; errors too, on standard error' },
   data: { value: 'DIR', help: 'Folder with run.json and owner.json; PLANBOK_DATA, or .local if absent' },
+  credential: {
+    value: 'FILE',
+    help: 'Act as the holder of this file, not of owner.json; PLANBOK_CREDENTIAL',
+  },
   api: { value: 'URL', help: 'Another API than the one in run.json; PLANBOK_API' },
   help: { help: 'This text' },
 };

@@ -2,7 +2,7 @@
  * What the command line needs from its surroundings.
  * @module
  */
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import type { Fetch } from '../client/http.ts';
 
@@ -13,6 +13,11 @@ export interface Io {
   /** Progress and errors. */
   readonly err: (text: string) => void;
   readonly readFile: (path: string) => Promise<Uint8Array>;
+  /** A new file that its owner alone may read. @throws with code EEXIST if there is one */
+  readonly createSecret: (path: string, text: string) => Promise<void>;
+  /** The file as a whole, or as it was. */
+  readonly replaceFile: (path: string, text: string) => Promise<void>;
+  readonly remove: (path: string) => Promise<void>;
   /** Permission bits; undefined if there is no such file. */
   readonly modeOf: (path: string) => Promise<number | undefined>;
   readonly readStdin: () => Promise<Uint8Array>;
@@ -27,6 +32,13 @@ export const processIo: Io = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   readFile: async (path) => new Uint8Array(await readFile(path)),
+  createSecret: (path, text) => writeFile(path, text, { flag: 'wx', mode: 0o600 }),
+  replaceFile: async (path, text) => {
+    const draft = `${path}.${process.pid}`;
+    await writeFile(draft, text, { mode: 0o600 });
+    await rename(draft, path);
+  },
+  remove: (path) => rm(path, { force: true }),
   modeOf: async (path) => {
     try {
       return (await stat(path)).mode & 0o777;

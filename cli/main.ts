@@ -4,8 +4,6 @@
  */
 import { parseArgs } from 'node:util';
 import { PlanbokError } from '../client/errors.ts';
-import { Planbok } from '../client/planbok.ts';
-import type { Progress } from '../client/session.ts';
 import { CustodyError } from '../shared/errors.ts';
 import {
   type Command,
@@ -16,9 +14,13 @@ import {
   UsageError,
   type Values,
 } from './command.ts';
+import { apiKeysCommands } from './commands/api-keys.ts';
 import { chains } from './commands/chains.ts';
+import { credentialsCommands } from './commands/credentials.ts';
 import { doctor } from './commands/doctor.ts';
 import { health } from './commands/health.ts';
+import { invitationCommands } from './commands/invitations.ts';
+import { membersCommands } from './commands/members.ts';
 import { orgShow } from './commands/org-show.ts';
 import { sign } from './commands/sign.ts';
 import { signaturesGet } from './commands/signatures-get.ts';
@@ -32,9 +34,10 @@ import { walletsGet } from './commands/wallets-get.ts';
 import { walletsList } from './commands/wallets-list.ts';
 import { walletsProof } from './commands/wallets-proof.ts';
 import { walletsVerifyAddress } from './commands/wallets-verify-address.ts';
+import { contextOf, type Session } from './context.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { type Io, processIo } from './io.ts';
-import { explainSilence, readPlace, readRunning, type Where } from './place.ts';
+import { explainSilence } from './place.ts';
 
 export const commands: readonly Command[] = [
   walletSetsCreate,
@@ -50,22 +53,14 @@ export const commands: readonly Command[] = [
   signaturesGet,
   signaturesList,
   orgShow,
+  ...membersCommands,
+  ...invitationCommands,
+  ...credentialsCommands,
+  ...apiKeysCommands,
   chains,
   health,
   doctor,
 ];
-
-const steps: Readonly<Record<Progress['step'], string>> = {
-  make_keys: 'The nodes make keys together',
-  derive_wallets: 'The nodes derive wallets',
-  check_proof: 'Checking the proof of the address',
-  decode: 'Decoding what to sign',
-  preview: 'Comparing with what the nodes read',
-  confirm: 'Asking for confirmation',
-  sign: 'The nodes sign together',
-  verify: 'Verifying what came back',
-  wait: 'Waiting',
-};
 
 /** The command that the first words name, and what stands behind them. */
 function findCommand(argv: readonly string[]): { command: Command; rest: string[] } | undefined {
@@ -80,9 +75,13 @@ function findCommand(argv: readonly string[]): { command: Command; rest: string[
 function parse(command: Command, args: string[]): { values: Values; positionals: string[] } {
   const options = { ...globalOptions, ...command.options };
   const config = Object.fromEntries(
-    Object.entries(options).map(([name, { value }]) => [
+    Object.entries(options).map(([name, { value, multiple = false }]) => [
       name,
-      { type: value ? ('string' as const) : ('boolean' as const), ...(name === 'help' && { short: 'h' }) },
+      {
+        type: value ? ('string' as const) : ('boolean' as const),
+        multiple,
+        ...(name === 'help' && { short: 'h' }),
+      },
     ]),
   );
   let parsed: { values: Record<string, unknown>; positionals: string[] };
@@ -106,39 +105,6 @@ function checkGiven(command: Command, values: Values, positionals: readonly stri
     throw new UsageError(`not understood: ${positionals[wanted.length]}`);
   for (const [name, { required }] of Object.entries(command.options ?? {}))
     if (required && (values[name] ?? '') === '') throw new UsageError(`--${name} is missing`);
-}
-
-function contextOf(io: Io, values: Values, positionals: readonly string[]): Context {
-  const api = values['api'] ?? io.env['PLANBOK_API'];
-  const data = values['data'] ?? io.env['PLANBOK_DATA'] ?? '.local';
-  const where: Where = { data: data === '' ? '.' : data, ...(api ? { api } : {}) };
-  const place = once(() => readPlace(io, where));
-  return {
-    io,
-    values,
-    positionals,
-    where,
-    running: once(() => readRunning(io, where)),
-    place,
-    planbok: once(async () => {
-      const { api: url, owner } = await place();
-      const { organization, key, identities } = owner;
-      const onProgress = ({ step, detail }: Progress) => {
-        // Whoever asked for JSON gets JSON, and nothing beside it.
-        if (values['json'] === undefined) io.err(`${steps[step]}${detail ? `: ${detail}` : ''}\n`);
-      };
-      const { fetch, sleep } = io;
-      return new Planbok({ url, organization, credential: key, identities, fetch, sleep, onProgress });
-    }),
-  };
-}
-
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
 }
 
 /** Prints what went wrong. @returns the exit code */
@@ -197,7 +163,7 @@ export async function run(argv: readonly string[], io: Io = processIo): Promise<
     );
   }
   const { command, rest } = found;
-  let context: Context | undefined;
+  let session: Session | undefined;
   try {
     const { values, positionals } = parse(command, rest);
     if (values['help'] !== undefined || argv[0] === 'help') {
@@ -205,8 +171,8 @@ export async function run(argv: readonly string[], io: Io = processIo): Promise<
       return 0;
     }
     checkGiven(command, values, positionals);
-    context = contextOf(io, values, positionals);
-    const { json, text, exit = 0 } = await command.run(context);
+    session = contextOf(io, values, positionals);
+    const { json, text, exit = 0 } = await command.run(session.context);
     io.out(asJson ? `${JSON.stringify(json)}\n` : text);
     return exit;
   } catch (error) {
@@ -214,6 +180,8 @@ export async function run(argv: readonly string[], io: Io = processIo): Promise<
       error instanceof UsageError
         ? new UsageError(`${error.message}; planbok ${command.name} --help says more`)
         : error;
-    return report(io, hinted, context, asJson);
+    return report(io, hinted, session?.context, asJson);
+  } finally {
+    await session?.remember();
   }
 }

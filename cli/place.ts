@@ -4,6 +4,7 @@
  */
 import { PlanbokError } from '../client/errors.ts';
 import { type Owner, readOwner } from '../client/owner.ts';
+import type { KnownHead } from '../shared/registry/head.ts';
 import type { Io } from './io.ts';
 
 export interface Running {
@@ -21,11 +22,16 @@ export interface Place extends Running {
 export interface Where {
   readonly data: string;
   readonly api?: string | undefined;
+  /** A credential file instead of `owner.json`. */
+  readonly credential?: string | undefined;
 }
 
 const start = 'Start it with `npm start`, or name another folder with --data or PLANBOK_DATA.';
 
 export const fileIn = ({ data }: Where, name: string): string => `${data.replace(/\/+$/, '')}/${name}`;
+
+/** Whose file it is that signs. */
+export const credentialFile = (where: Where): string => where.credential ?? fileIn(where, 'owner.json');
 
 async function textOf(io: Io, path: string): Promise<string | undefined> {
   try {
@@ -59,20 +65,54 @@ export async function readRunning(io: Io, where: Where): Promise<Running> {
 }
 
 /**
- * Who asks, and the pinned identities: also when nothing runs.
- * @throws {PlanbokError} `credential_unknown` without a usable `owner.json`
+ * Who asks, the pinned identities, and the newest registry head that was seen: also when nothing runs.
+ * @throws {PlanbokError} `credential_unknown` without a usable credential file
  */
 export async function readOwnerFile(io: Io, where: Where): Promise<Owner> {
-  const path = fileIn(where, 'owner.json');
+  const path = credentialFile(where);
   const text = await textOf(io, path);
   if (text === undefined)
     throw new PlanbokError('credential_unknown', `There is no ${path}: no credential to sign with. ${start}`);
+  let owner: Owner;
   try {
-    return readOwner(text);
+    owner = readOwner(text);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : 'unreadable';
     throw new PlanbokError('credential_unknown', `${path}: ${why}`, { cause });
   }
+  const known = await readHead(io, where, owner);
+  return known === undefined ? owner : { ...owner, known };
+}
+
+/** Beside the credential, because a command line forgets. */
+const headFile = (where: Where): string => `${credentialFile(where)}.head`;
+
+/** The newest head that a command saw; what is unreadable or of another organization is none. */
+async function readHead(
+  io: Io,
+  where: Where,
+  { organization, known }: Owner,
+): Promise<KnownHead | undefined> {
+  const text = await textOf(io, headFile(where)).catch(() => undefined);
+  if (text === undefined) return known;
+  try {
+    const { organization: of, head, seq } = JSON.parse(text) as Readonly<Record<string, unknown>>;
+    const fits = of === organization && typeof head === 'string' && typeof seq === 'string';
+    return fits && /^[1-9][0-9]{0,14}$/.test(seq) && Number(seq) > Number(known?.seq ?? 0)
+      ? { head, seq }
+      : known;
+  } catch {
+    return known;
+  }
+}
+
+/** Remembers the newest head for the next command. */
+export async function rememberHead(io: Io, where: Where, owner: Owner, newest: KnownHead): Promise<void> {
+  if (Number(newest.seq) <= Number(owner.known?.seq ?? 0)) return;
+  const { organization } = owner;
+  const { head, seq } = newest;
+  // A folder that cannot be written to takes nothing from what was done.
+  await io.replaceFile(headFile(where), `${JSON.stringify({ organization, head, seq })}\n`).catch(() => {});
 }
 
 /** @throws {PlanbokError} as {@link readRunning} and {@link readOwnerFile} */
@@ -82,7 +122,7 @@ export async function readPlace(io: Io, where: Where): Promise<Place> {
   if (running.orgId !== undefined && running.orgId !== owner.organization)
     throw new PlanbokError(
       'credential_unknown',
-      `${fileIn(where, 'owner.json')} is of ${owner.organization}, but what runs here is of ${running.orgId}`,
+      `${credentialFile(where)} is of ${owner.organization}, but what runs here is of ${running.orgId}`,
     );
   return { ...running, owner };
 }

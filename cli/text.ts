@@ -2,10 +2,12 @@
  * Results as a person reads them.
  * @module
  */
+import type { Stated } from '../client/registry.ts';
 import type { Signature } from '../client/signatures.ts';
 import type { WalletSet } from '../client/wallet-sets.ts';
 import type { Wallet } from '../client/wallets.ts';
 import { escapeText } from '../shared/chains/display.ts';
+import type { ScopeMap } from '../shared/registry/registry.ts';
 
 /** Lines of a name and a value; what is undefined or empty is left out. */
 export function fields(rows: Readonly<Record<string, string | undefined>>): string {
@@ -79,3 +81,22 @@ export const signatureText = (signature: Signature): string =>
     created: signature.created,
     'audit event': signature.auditEventId,
   });
+
+export const scopesText = (scopes: ScopeMap): string =>
+  Object.entries(scopes)
+    .map(([walletSet, list]) => `${walletSet}:${list.join(',') || 'nothing'}`)
+    .join(' ');
+
+/** What came of a statement, and where the registry stands after it. */
+export const statedText = (
+  { head, seq, auditEventId }: Stated,
+  rows: Readonly<Record<string, string | undefined>>,
+): string => {
+  const shown = Object.entries(rows).map(([name, value]) => [name, value && escapeText(value)]);
+  return fields({
+    ...Object.fromEntries(shown),
+    statement: seq,
+    'registry head': head,
+    'audit event': auditEventId,
+  });
+};

@@ -4,7 +4,7 @@ import { fromBase64url } from '../../shared/bytes.ts';
 import { delegationAt, verifyDelegation } from '../../shared/crypto/attestation.ts';
 import { clockToleranceSeconds } from '../../shared/intent/authorisation.ts';
 import type { Command, Context } from '../command.ts';
-import { fileIn } from '../place.ts';
+import { credentialFile } from '../place.ts';
 
 interface Check {
   readonly check: string;
@@ -23,7 +23,7 @@ const checks: Readonly<Record<string, Finding>> = {
     return `${api}, ${owner.keyId}, from ${where.data}`;
   },
   async 'owner.json can be read by its owner only'({ io, where }) {
-    const path = fileIn(where, 'owner.json');
+    const path = credentialFile(where);
     const mode = await io.modeOf(path);
     if (mode === undefined) throw new Error(`there is no ${path}`);
     if ((mode & 0o077) !== 0) throw new Error(`it has mode ${mode.toString(8)}: run chmod 600 ${path}`);

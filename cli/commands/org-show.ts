@@ -6,15 +6,18 @@ export const orgShow: Command = {
   name: 'org show',
   summary: 'The organization, and who may act for it',
   async run({ planbok }) {
-    const organization = await (await planbok()).organizations.get();
-    const { id, name, head, created, credentials } = organization;
+    const { organizations, registry } = await planbok();
+    const { name, created, credentials, id } = await organizations.get();
+    // As computed here: what the API says of the head is not needed.
+    const { head, seq } = await registry.refresh();
+    const organization = { id, name, head, seq, credentials, created };
     const rows = credentials.map((one) => [
       one.id,
       one.algorithm,
       one.scopes.join(','),
       escapeText(one.member),
     ]);
-    const text = `${fields({ id, name: escapeText(name), 'registry head': head, created })}\n`;
+    const text = `${fields({ id, name: escapeText(name), 'registry head': head, statements: seq, created })}\n`;
     return { json: organization, text: text + table(['credential', 'algorithm', 'scopes', 'member'], rows) };
   },
 };

@@ -119,6 +119,7 @@ export interface Mischief {
 export function fakeApi(now: () => number = Date.now) {
   const nodes = { node1: nodeOf('node1', 11, now), node2: nodeOf('node2', 21, now) };
   const registries = new Map<string, Registry>();
+  const logs = new Map<string, SignedStatement[]>();
   const walletSets = new Map<string, Record<string, unknown>>();
   const wallets = new Map<string, StoredWallet>();
   const signatures = new Map<string, Record<string, unknown>>();
@@ -284,6 +285,7 @@ export function fakeApi(now: () => number = Date.now) {
       now(),
     );
     registries.set(registry.organization, registry);
+    logs.set(registry.organization, [{ statement: signed.statement, signature: signed.signature }]);
     const receipt = { type: 'planbok/head-receipt/v1', node: 'node2', issued: String(now()) } as const;
     const { organization, head, name } = registry;
     return {
@@ -340,6 +342,11 @@ export function fakeApi(now: () => number = Date.now) {
           member: holderName(registry, value.holder),
         }));
         return { id: organization, name: registry.name, head: registry.head, credentials, created };
+      }
+      case 'listStatements': {
+        const { from = 0, limit = 20 } = readQuery(name, request.query);
+        const data = (logs.get(organization) ?? []).slice(from, from + limit);
+        return { data, head: registry.head, seq: registry.seq };
       }
       case 'createWalletSet': {
         const { authorisation, ...body } = readBody('createWalletSet', request.body);

@@ -1,0 +1,39 @@
+import type { Command } from '../command.ts';
+import { outOption, scopesOf, scopesOption, withNewKey } from '../registry-options.ts';
+import { statedText } from '../text.ts';
+
+const add: Command = {
+  name: 'credentials add',
+  summary: 'Make a further key for yourself, or the first one for a member who has none',
+  options: {
+    member: { value: 'ID', help: 'Whose it is; yours if absent' },
+    scopes: scopesOption,
+    out: outOption,
+  },
+  async run(context) {
+    const scopes = scopesOf(context);
+    const planbok = await context.planbok();
+    const { owner } = await context.place();
+    const registry = await planbok.registry.refresh();
+    const [, own = ''] = owner.keyId.split('/');
+    const member = context.values['member'] ?? registry.credentials[own]?.holder ?? '';
+    const known = planbok.registry.newest();
+    const { result, file, keyId } = await withNewKey(context, { ...owner, known }, (made) =>
+      planbok.credentials.add(member, { algorithm: made.algorithm, publicKey: made.publicKey, scopes }),
+    );
+    const [, id = ''] = keyId.split('/');
+    return { json: { ...result, id, member, keyId, file }, text: statedText(result, { id, member, file }) };
+  },
+};
+
+const revoke: Command = {
+  name: 'credentials revoke',
+  summary: "Revoke a member's credential, at both nodes at once",
+  positionals: ['ID'],
+  async run({ planbok, positionals: [id = ''] }) {
+    const stated = await (await planbok()).credentials.revoke(id);
+    return { json: { ...stated, id }, text: statedText(stated, { revoked: id }) };
+  },
+};
+
+export const credentialsCommands: readonly Command[] = [add, revoke];

@@ -1,0 +1,123 @@
+/**
+ * Options of commands about members, credentials and API keys: roles, scopes, times, and files for new keys.
+ * @module
+ */
+import { ed25519Key } from '../client/credential.ts';
+import { PlanbokError } from '../client/errors.ts';
+import { type Owner, ownerFile } from '../client/owner.ts';
+import { toBase64url } from '../shared/bytes.ts';
+import { roles as allRoles, type Role } from '../shared/registry/kinds.ts';
+import type { ScopeMap } from '../shared/registry/registry.ts';
+import {
+  scopes as allScopes,
+  credentialId,
+  type PublicKey,
+  type Scope,
+} from '../shared/registry/statement.ts';
+import { type Context, listOf, type Option, required, UsageError } from './command.ts';
+import { fileIn } from './place.ts';
+
+export const outOption: Option = {
+  value: 'FILE',
+  help: 'Where to put the new private key, mode 0600; KEY-ID.json in the data folder if absent',
+};
+export const scopesOption: Option = {
+  value: 'SCOPES',
+  help: 'The most that the credential may do: view,create_wallet,sign if absent',
+};
+/** As far as the role, or what is granted later, goes. */
+const usualScopes: readonly Scope[] = ['view', 'create_wallet', 'sign'];
+
+/** @throws {UsageError} */
+export function roleOf(context: Context): Role {
+  const role = required(context, 'role');
+  if (!(allRoles as readonly string[]).includes(role))
+    throw new UsageError(`--role is one of ${allRoles.join(', ')}`);
+  return role as Role;
+}
+
+function scopeOf(text: string): Scope {
+  if (!(allScopes as readonly string[]).includes(text))
+    throw new UsageError(`no such scope: ${text}; there are ${allScopes.join(', ')}`);
+  return text as Scope;
+}
+
+/** @throws {UsageError} */
+export const scopesOf = (context: Context): readonly Scope[] =>
+  context.values['scopes'] === undefined ? usualScopes : listOf(context, 'scopes').map(scopeOf);
+
+/** `WSET:sign`, `*:view`, `WSET:view,sign`; more than one `--scope` adds up. @throws {UsageError} */
+export function scopeMapOf(context: Context): ScopeMap {
+  const map: Record<string, Scope[]> = {};
+  let walletSet: string | undefined;
+  for (const part of listOf(context, 'scope')) {
+    const colon = part.lastIndexOf(':');
+    walletSet = colon < 0 ? walletSet : part.slice(0, colon);
+    if (walletSet === undefined || walletSet === '')
+      throw new UsageError(`--scope ${part} names no wallet set: WSET:${part}, or '*:${part}' for all`);
+    const scope = scopeOf(part.slice(colon + 1));
+    const scopes = map[walletSet] ?? [];
+    map[walletSet] = scopes.includes(scope) ? scopes : [...scopes, scope];
+  }
+  return map;
+}
+
+const unitMs = { h: 3_600_000, d: 86_400_000 } as const;
+
+/** Milliseconds of `12h` or `30d`, or undefined if the option is absent. @throws {UsageError} */
+export function lifeOf({ values }: Context, name: string): number | undefined {
+  const value = values[name];
+  if (value === undefined) return undefined;
+  const [, count, unit] = /^([0-9]{1,5})([hd])$/.exec(value) ?? [];
+  if (count === undefined) throw new UsageError(`--${name} is a time such as 12h or 30d`);
+  return Number(count) * unitMs[unit as 'h' | 'd'];
+}
+
+/** A time, or a time from now, in the form of statements. @throws {UsageError} */
+export function expiryOf(context: Context, name: string): string | undefined {
+  const value = context.values[name];
+  if (value === undefined) return undefined;
+  if (/^[0-9]+[hd]$/.test(value)) return new Date(Date.now() + (lifeOf(context, name) ?? 0)).toISOString();
+  const ms = /^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.]+Z)?$/.test(value) ? Date.parse(value) : Number.NaN;
+  if (!Number.isFinite(ms)) throw new UsageError(`--${name} is a time such as 30d or 2030-01-31T00:00:00Z`);
+  return new Date(ms).toISOString();
+}
+
+/** An Ed25519 key made here. */
+interface MadeKey extends PublicKey {
+  readonly key: ReturnType<typeof ed25519Key>;
+}
+
+/** After these nobody can say that the key is of no use. */
+const unsure: readonly string[] = ['network_error', 'response_invalid', 'proof_invalid', 'result_invalid'];
+
+/**
+ * Makes a key, keeps it in a file of its own, and has it registered. The file is there first: a key that was
+ * registered and is lost would have to be revoked.
+ * @throws {UsageError} if the file cannot be made, or is there
+ */
+export async function withNewKey<T>(
+  context: Context,
+  { organization, identities, known }: Pick<Owner, 'organization' | 'identities' | 'known'>,
+  register: (made: MadeKey) => Promise<T>,
+): Promise<{ readonly result: T; readonly file: string; readonly keyId: string }> {
+  const { io, values, where } = context;
+  const seed = crypto.getRandomValues(new Uint8Array(32));
+  const key = ed25519Key(seed);
+  const publicKey: PublicKey = { algorithm: key.algorithm, publicKey: toBase64url(key.publicKey) };
+  const file = values['out'] ?? fileIn(where, `${credentialId(publicKey)}.json`);
+  const owner = ownerFile(organization, seed, identities, known);
+  try {
+    await io.createSecret(file, `${JSON.stringify(owner, null, 2)}\n`);
+  } catch (cause) {
+    const there = (cause as { code?: string }).code === 'EEXIST';
+    throw new UsageError(there ? `${file} is there already` : `${file} cannot be made`, { cause });
+  }
+  try {
+    return { result: await register({ ...publicKey, key }), file, keyId: owner.keyId };
+  } catch (error) {
+    const kept = error instanceof PlanbokError && (unsure.includes(error.code) || error.status >= 500);
+    if (!kept) await io.remove(file);
+    throw error;
+  }
+}
