@@ -2,10 +2,11 @@
  * Options of commands about members, credentials and API keys: roles, scopes, times, and files for new keys.
  * @module
  */
-import { ed25519Key } from '../client/credential.ts';
+import { ed25519Key, requestSigner } from '../client/credential.ts';
 import { PlanbokError } from '../client/errors.ts';
 import { type Owner, ownerFile } from '../client/owner.ts';
 import { toBase64url } from '../shared/bytes.ts';
+import type { KnownHead } from '../shared/registry/head.ts';
 import { roles as allRoles, type Role } from '../shared/registry/kinds.ts';
 import type { ScopeMap } from '../shared/registry/registry.ts';
 import {
@@ -53,9 +54,9 @@ export function scopeMapOf(context: Context): ScopeMap {
   for (const part of listOf(context, 'scope')) {
     const colon = part.lastIndexOf(':');
     walletSet = colon < 0 ? walletSet : part.slice(0, colon);
-    if (walletSet === undefined || walletSet === '')
-      throw new UsageError(`--scope ${part} names no wallet set: WSET:${part}, or '*:${part}' for all`);
     const scope = scopeOf(part.slice(colon + 1));
+    if (walletSet === undefined || walletSet === '')
+      throw new UsageError(`--scope ${part} names no wallet set: WSET:${scope}, or '*:${scope}' for all`);
     const scopes = map[walletSet] ?? [];
     map[walletSet] = scopes.includes(scope) ? scopes : [...scopes, scope];
   }
@@ -96,7 +97,7 @@ const unsure: readonly string[] = ['network_error', 'response_invalid', 'proof_i
  * registered and is lost would have to be revoked.
  * @throws {UsageError} if the file cannot be made, or is there
  */
-export async function withNewKey<T>(
+export async function withNewKey<T extends KnownHead>(
   context: Context,
   { organization, identities, known }: Pick<Owner, 'organization' | 'identities' | 'known'>,
   register: (made: MadeKey) => Promise<T>,
@@ -106,15 +107,20 @@ export async function withNewKey<T>(
   const key = ed25519Key(seed);
   const publicKey: PublicKey = { algorithm: key.algorithm, publicKey: toBase64url(key.publicKey) };
   const file = values['out'] ?? fileIn(where, `${credentialId(publicKey)}.json`);
-  const owner = ownerFile(organization, seed, identities, known);
+  const textAt = (head?: KnownHead): string =>
+    `${JSON.stringify(ownerFile(organization, seed, identities, head), null, 2)}\n`;
   try {
-    await io.createSecret(file, `${JSON.stringify(owner, null, 2)}\n`);
+    await io.createSecret(file, textAt(known));
   } catch (cause) {
     const there = (cause as { code?: string }).code === 'EEXIST';
     throw new UsageError(there ? `${file} is there already` : `${file} cannot be made`, { cause });
   }
   try {
-    return { result: await register({ ...publicKey, key }), file, keyId: owner.keyId };
+    const result = await register({ ...publicKey, key });
+    const { head, seq } = result;
+    // Whoever acts with the key has seen at least its own beginning; without that it works all the same.
+    await io.replaceFile(file, textAt({ head, seq })).catch(() => {});
+    return { result, file, keyId: requestSigner(organization, key).keyId };
   } catch (error) {
     const kept = error instanceof PlanbokError && (unsure.includes(error.code) || error.status >= 500);
     if (!kept) await io.remove(file);

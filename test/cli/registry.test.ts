@@ -107,7 +107,11 @@ describe('api-keys', () => {
     const { data: keys } = (await cli('api-keys list --json')).json;
     expect(keys).toMatchObject([{ scopes: made.json.scopes, expires: made.json.expires }]);
     expect(Date.parse(made.json.expires) - Date.now()).toBeGreaterThan(29 * 86_400_000);
-    expect(readOwner(await readFile(out, 'utf8'))).toMatchObject({ organization: home.organization });
+    const { head, seq } = made.json;
+    const { organization } = home;
+    expect(readOwner(await readFile(out, 'utf8'))).toMatchObject({ organization, known: { head, seq } });
+    expect((await stat(out)).mode & 0o777).toBe(0o600);
+    expect((await readdir(data)).filter((name) => name.startsWith('key.json'))).toEqual(['key.json']);
   });
 
   test('rotate makes another file; the old key has an end, and both work until then', async () => {
