@@ -136,7 +136,7 @@ export async function joinWith(
   const content = { kind: 'invitation.accept', member, name, credential: credentialOf(key, scopes) } as const;
   const when = { nowMs: line.now(), nonce: line.random(16) };
   // Of the registry a draft takes nothing but where it stands.
-  const statement = draft({ organization, ...at } as Registry, actor, content, when);
+  const statement = draft({ organization, ...at }, actor, content, when);
   const signature = toBase64url(ed25519.sign(statementBytes(statement), fromBase64url(invitation.seed)));
   const after = { organization, head: headOf(statement), seq: statement.seq };
   try {

@@ -84,7 +84,7 @@ interface When {
 
 /** The next statement of an actor, to be signed over `statementBytes`. */
 export const draft = <C extends Content>(
-  { organization, seq, last, time }: Registry,
+  { organization, seq, last, time }: Pick<Registry, 'organization' | 'seq' | 'last' | 'time'>,
   actor: string,
   content: C,
   { nowMs, nonce }: When,
