@@ -22,6 +22,7 @@ import {
   type Operation,
   operationDigest,
 } from '#shared/intent/operation.ts';
+import { parseApproval, type SignedApproval } from '#shared/policy/approval.ts';
 import { knowsHead } from '#shared/registry/registry.ts';
 import { may } from '#shared/registry/roles.ts';
 import { readBody, readParams, readQuery } from '#shared/wire/parse.ts';
@@ -67,6 +68,8 @@ export interface AuthorisedSignature extends Authorised<CreateSignature> {
   readonly key: ActiveKey;
   readonly payload: SignPayload;
   readonly decoded: Decoded;
+  /** Of the right form; whether they count, the policy says. */
+  readonly approvals: readonly SignedApproval[];
 }
 
 export async function readWalletSetRequest(
@@ -110,13 +113,18 @@ export async function readSignatureRequest(
   const nowMs = ports.clock();
   requireScope(actor, 'sign', wallet.walletSet, nowMs);
   const { payload } = body;
+  const approvals = approvalsOf(body.approvals);
   const walletKey = walletKeyOf(key.account, wallet);
   const allowRawDigest = may(actor.registry, actor.credentialId, 'sign_raw', wallet.walletSet, nowMs);
   const decoded = decodePayload(payload, walletKey, { allowRawDigest });
   const operation = signatureOperation(actor.organization, request.idempotencyKey, wallet, payload, decoded);
   const authorised = authorise(ports, actor, body.authorisation, operation);
-  return { ...authorised, wallet, walletKey, key, payload, decoded };
+  return { ...authorised, wallet, walletKey, key, payload, decoded, approvals };
 }
+
+/** @throws {CustodyError} `request_invalid` */
+export const approvalsOf = (given: readonly unknown[] = []): readonly SignedApproval[] =>
+  given.map(parseApproval);
 
 /** @throws {CustodyError} `route_not_found` if the request is for another route */
 function paramsOf<N extends RouteName>(request: ActorRequest, name: N): Params<N> {

@@ -18,6 +18,7 @@ import { type Resources, resourcesOver } from './stores/resources.ts';
 import { type Sessions, sessionsOver } from './stores/sessions.ts';
 import { type Shares, sharesOver } from './stores/shares.ts';
 import { type Vault, vaultOf } from './stores/vault.ts';
+import { type Windows, windowsOver } from './stores/windows.ts';
 
 export interface NodePorts {
   readonly tables: Tables;
@@ -50,6 +51,8 @@ export interface Node {
   readonly shares: Shares;
   readonly vault: Vault;
   readonly counters: Table;
+  /** Of policies; counted at Node 2. */
+  readonly windows: Windows;
   readonly clock: Clock;
   readonly random: Random;
   /**
@@ -91,6 +94,7 @@ export function nodeOf(ports: NodePorts, { node, peerIdentity, bundle }: NodeSet
     shares: sharesOver(tables.shares, vault),
     vault,
     counters: tables.counters,
+    windows: windowsOver(tables.counters),
     clock,
     random,
     log,

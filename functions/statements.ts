@@ -7,19 +7,23 @@ import { reduce, type SignedLater } from '#shared/registry/reduce.ts';
 import { headOf, type Registry } from '#shared/registry/registry.ts';
 import { verifyWithOpenssl } from './authenticate.ts';
 import type { Node } from './node.ts';
+import { assertChangeApproved, assertPolicy } from './policy-change.ts';
 
 /** What is said of a committed statement. */
 export type Taken = Pick<Registry, 'organization' | 'head' | 'seq'>;
 
 /**
  * Commits the statement, unless it stands already.
- * @throws {CustodyError} what `reduce` throws; `statement_conflict` if another one has its number
+ * @throws {CustodyError} what `reduce` throws; `statement_conflict` if another one has its number;
+ * `statement_refused` for what is no policy; `approval_required` for a change that others must approve
  */
 export async function takeIn(node: Node, signed: SignedLater): Promise<Taken> {
   const standing = await alreadyIn(node, signed);
   if (standing !== undefined) return standing;
   const before = await node.registry.read(signed.statement.organization);
   const after = reduce(before, signed, { nowMs: node.clock(), verify: verifyWithOpenssl });
+  assertPolicy(signed);
+  assertChangeApproved(before, signed, Date.parse(after.time));
   await node.registry.append(after, signed);
   return after;
 }
@@ -29,7 +33,9 @@ export async function catchUp(node: Node, log: readonly SignedLater[]): Promise<
   for (const signed of log) {
     const before = await node.registry.read(signed.statement.organization);
     if (Number(signed.statement.seq) <= Number(before.seq)) continue;
-    await node.registry.append(reduce(before, signed, { verify: verifyWithOpenssl }), signed);
+    const after = reduce(before, signed, { verify: verifyWithOpenssl });
+    assertChangeApproved(before, signed, Date.parse(after.time));
+    await node.registry.append(after, signed);
   }
 }
 

@@ -29,7 +29,7 @@ export const tables = {
   idempotency: { hash: 'organization', range: 'key', recoverable: false, expiring: true },
   /** Wallet sets, wallets, signatures: what the API lists. */
   resources: { hash: 'id', listed: true, recoverable: true },
-  /** Address indices. */
+  /** Address indices; what was spent in the windows of policies. */
   counters: { hash: 'counter', recoverable: false },
 } as const satisfies Record<string, TableSpec>;
 

@@ -30,7 +30,7 @@ export const access = {
     shares: ['GetItem', 'PutItem'],
     sessions: ['PutItem', 'UpdateItem'],
     operations: ['GetItem', 'UpdateItem'],
-    counters: ['UpdateItem'],
+    counters: ['GetItem', 'PutItem', 'UpdateItem'],
   },
   /** Reads, and holds no share: neither the table nor the key. */
   api: {

@@ -62,6 +62,7 @@ export const errorCodes = {
   chain_id_mismatch: code(422, 'The payload is for another chain'),
   raw_digest_disabled: code(403, 'Raw digests are off for this credential'),
   policy_denied: code(403, 'A policy denies this operation'),
+  approval_required: code(403, 'A policy asks for approvals that are missing'),
   // The keys.
   key_quarantined: code(423, 'The key is locked after a failed check and waits for a refresh'),
   session_not_found: code(404, 'No such protocol session'),

@@ -2,17 +2,13 @@
  * Reads: what the API function serves from Node 1's tables. It holds no share and reaches no peer.
  * @module
  */
-import { toBase64url, toHex } from '#shared/bytes.ts';
 import { type Blockchain, blockchains, chainInfo } from '#shared/chains/chains.ts';
-import { decodePayload } from '#shared/chains/payload.ts';
 import { CustodyError, type ErrorCode } from '#shared/errors.ts';
 import { clockToleranceSeconds, maxLifeSeconds } from '#shared/intent/authorisation.ts';
-import { signatureOperation } from '#shared/intent/build.ts';
-import { operationDigest } from '#shared/intent/operation.ts';
 import { holderName, type Registry } from '#shared/registry/registry.ts';
 import { may, walletSetsWith } from '#shared/registry/roles.ts';
 import { openapi } from '#shared/wire/openapi.ts';
-import { readBody, readParams, readQuery } from '#shared/wire/parse.ts';
+import { readParams, readQuery } from '#shared/wire/parse.ts';
 import { maxWallets } from '#shared/wire/requests.ts';
 import { type Answer as Reply, routes } from '#shared/wire/routes.ts';
 import { type Actor, authenticate, requireScope } from '../authenticate.ts';
@@ -24,7 +20,7 @@ import { firstEpoch, type Ledger } from '../stores/ledger.ts';
 import type { RegistryStore } from '../stores/registry.ts';
 import type { Resources, SignatureRecord, Wallet } from '../stores/resources.ts';
 import { type WalletSetState, walletSetView, walletView } from '../views.ts';
-import { walletKeyOf } from '../wallet-key.ts';
+import { evaluate, policies, preview } from './preview.ts';
 
 export interface ApiPorts {
   readonly registry: RegistryStore;
@@ -151,6 +147,10 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
     previewSignature: of(async (actor, request) =>
       preview(ports, actor, request, (id) => ownWallet(actor, id)),
     ),
+    evaluatePolicy: of(async (actor, request) =>
+      evaluate(ports, actor, request, (id) => ownWallet(actor, id)),
+    ),
+    listPolicies: of(async (actor) => policies(actor, (walletSet) => sees(actor, walletSet))),
     listSignatures: of(async (actor, request) => {
       const query = readQuery('listSignatures', request.query);
       const listed = await resources.list('signature', actor.organization, query.wallet, page(query));
@@ -201,33 +201,6 @@ const credentialsOf = (known: Registry, holder: string) =>
 async function stateOf({ ledger }: ApiPorts, walletSet: string): Promise<WalletSetState> {
   const entry = await ledger.read(walletSet, firstEpoch);
   return entry?.state === 'ACTIVE' ? 'active' : 'quarantined';
-}
-
-/** Decodes as both nodes will, and says what an actor would authorise. Nothing is stored. */
-async function preview(
-  { ledger, clock }: ApiPorts,
-  { organization, registry, credentialId }: Actor,
-  request: HttpRequest,
-  ownWallet: (id: string) => Promise<Wallet>,
-): Promise<Reply<'previewSignature'>> {
-  const { wallet: id, payload, idempotencyKey } = readBody('previewSignature', request.body);
-  const wallet = await ownWallet(id);
-  const account = (await ledger.read(wallet.walletSet, firstEpoch))?.account;
-  if (account === undefined) throw new CustodyError('wallet_set_not_found', 'no keys');
-  const allowRawDigest = may(registry, credentialId, 'sign_raw', wallet.walletSet, clock());
-  const decoded = decodePayload(payload, walletKeyOf(account, wallet), { allowRawDigest });
-  const operation = signatureOperation(organization, idempotencyKey, wallet, payload, decoded);
-  return {
-    operation: operation as Reply<'previewSignature'>['operation'],
-    operationDigest: toBase64url(operationDigest(operation)),
-    intent: decoded.intent as Reply<'previewSignature'>['intent'],
-    toSign: decoded.toSign.map(({ path, algorithm, bytes, merkleRoot }) => ({
-      path,
-      algorithm,
-      bytes: toHex(bytes),
-      ...(merkleRoot && { merkleRoot: toHex(merkleRoot) }),
-    })),
-  };
 }
 
 /** @throws {CustodyError} `idempotency_key_not_found` */

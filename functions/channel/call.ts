@@ -5,11 +5,14 @@
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type Bytes, equalBytes } from '#shared/bytes.ts';
-import { CustodyError, type ErrorCode, errorCodes } from '#shared/errors.ts';
-import { EnvelopeSchema } from '../../proto/generated/planbok/node/v1/node_pb.ts';
+import { CustodyError, type ErrorCode, errorCodes, type Problem } from '#shared/errors.ts';
+import { EnvelopeSchema, type Signed } from '../../proto/generated/planbok/node/v1/node_pb.ts';
 import type { Clock, Transport } from '../ports.ts';
 import { Dropped, type Envelope, openEnvelope, sealEnvelope } from './envelope.ts';
 import type { NodeIdentity } from './identity.ts';
+
+/** Problems of one refusal that are passed on. */
+const mostProblems = 100;
 
 export interface Peer {
   /**
@@ -41,7 +44,7 @@ export function peerOver({ identity, transport, clock, peerIdentity }: PeerPorts
       try {
         const { content } = openEnvelope(parse(answer), expected, peerIdentity, clock());
         if (!equalBytes(content.answers, request.digest)) throw new Dropped('answers another message');
-        if (content.errorCode !== '') throw refusal(content.errorCode, content.errorDetail);
+        if (content.errorCode !== '') throw refusal(content);
         return content.body;
       } catch (error) {
         if (error instanceof Dropped)
@@ -60,7 +63,21 @@ function parse(bytes: Bytes): Envelope {
   }
 }
 
-const refusal = (code: string, detail: string): CustodyError =>
+const refusal = ({ errorCode: code, errorDetail, body }: Signed): CustodyError =>
   Object.hasOwn(errorCodes, code)
-    ? new CustodyError(code as ErrorCode, detail)
+    ? new CustodyError(code as ErrorCode, errorDetail, { problems: problemsIn(body) })
     : new CustodyError('node_unavailable', 'Node 2 refused with an unknown code');
+
+/** The body of a refusal: JSON of what is wrong with the actor's request, or nothing. Anything else is ignored. */
+function problemsIn(body: Bytes): readonly Problem[] {
+  try {
+    const said: unknown = body.length === 0 ? [] : JSON.parse(new TextDecoder().decode(body));
+    if (!Array.isArray(said)) return [];
+    return said.slice(0, mostProblems).flatMap((problem: Partial<Problem> | null) => {
+      const { pointer, detail } = problem ?? {};
+      return typeof pointer === 'string' && typeof detail === 'string' ? [{ pointer, detail }] : [];
+    });
+  } catch {
+    return [];
+  }
+}

@@ -3,7 +3,7 @@
  * system expects is answered inside a signed envelope; what is not an authentic request is dropped.
  * @module
  */
-import { type Bytes, equalBytes } from '#shared/bytes.ts';
+import { type Bytes, equalBytes, utf8 } from '#shared/bytes.ts';
 import { CustodyError } from '#shared/errors.ts';
 import type { Clock, Log } from '../ports.ts';
 import { Dropped, type Envelope, type EnvelopeContent, openEnvelope, sealEnvelope } from './envelope.ts';
@@ -67,6 +67,8 @@ export async function answer(
     // The peer learns the code of a refusal and, for what is wrong with the actor's request, the reason.
     // What a cryptographic check found is never told: such failures carry the one generic code.
     const detail = error.code === 'protocol_abort' ? 'aborted' : error.message;
-    return reply({ error: { code: error.code, detail } });
+    const { problems } = error;
+    const body = problems.length > 0 ? { body: utf8(JSON.stringify(problems)) } : {};
+    return reply({ ...body, error: { code: error.code, detail } });
   }
 }

@@ -10,6 +10,7 @@ import type { ActorRequest } from '#shared/intent/http-signature.ts';
 import type { Answer as Reply } from '#shared/wire/routes.ts';
 import { ActorRequestSchema } from '../../proto/generated/planbok/node/v1/node_pb.ts';
 import { type AuthorisedSignature, readSignatureRequest } from '../intake.ts';
+import { askedOf, assertAllowed, judge } from '../policy.ts';
 import { jobOf, keyTypeOf, openShares, wipeShares } from '../signing.ts';
 import { type Answer, auditEventId, type Lead, once } from './lead.ts';
 import { signJob } from './sign-job.ts';
@@ -24,16 +25,15 @@ export async function createSignature(
   const authorised = await readSignatureRequest(lead.node, request);
   const { digest, actor } = authorised;
   const id = derivedId('sig', digest, 0);
-  return once(
-    lead,
-    { organization: actor.organization, digest },
-    request,
-    id,
-    async () => {
-      const stored = await lead.node.resources.findSignature(id);
-      return stored && (JSON.parse(stored.answer) as Reply<'createSignature'>);
-    },
-    () => makeSignature(lead, request, authorised, id),
+  const find = async (): Promise<Reply<'createSignature'> | undefined> => {
+    const stored = await lead.node.resources.findSignature(id);
+    return stored && (JSON.parse(stored.answer) as Reply<'createSignature'>);
+  };
+  const judgement = judge(askedOf(authorised), lead.node.clock());
+  // What was signed already stays signed, whatever the policy says by now.
+  if (judgement.outcome !== 'allow' && (await find()) === undefined) assertAllowed(judgement);
+  return once(lead, { organization: actor.organization, digest }, request, id, find, () =>
+    makeSignature(lead, request, authorised, id),
   );
 }
 

@@ -30,6 +30,7 @@ import {
 import type { PeerRequest } from '../channel/serve.ts';
 import { readSignatureRequest } from '../intake.ts';
 import type { Node } from '../node.ts';
+import { askedOf, assertAllowed, countInWindows, judge } from '../policy.ts';
 import {
   bip340Request,
   ecdsaRequest,
@@ -59,6 +60,8 @@ interface Admitted {
   readonly operation: Bytes;
   readonly index: number;
   readonly limit: number;
+  /** Counts the operation in its windows. Undefined: the self-test of a key spends nothing. */
+  readonly spend?: () => Promise<void>;
 }
 
 export async function sign1(node: Node, { session, body, receivedMs }: PeerRequest): Promise<Bytes> {
@@ -211,6 +214,8 @@ async function admit(
   const { job } = admitted;
   if (!algorithms.includes(job.algorithm)) throw new Refused('another algorithm');
   if (!equalBytes(job.session, session)) throw new Refused('another session');
+  // Before a session is given, a share opened or anything answered.
+  await admitted.spend?.();
   return admitted;
 }
 
@@ -220,11 +225,15 @@ async function admitRequest(
   index: number,
 ): Promise<Admitted> {
   if (request === undefined) throw new CustodyError('signature_invalid', 'no actor asked for this');
-  const { decoded, key, digest, authorisation } = await readSignatureRequest(node, request);
+  const authorised = await readSignatureRequest(node, request);
+  const { decoded, key, digest, authorisation } = authorised;
+  const asked = askedOf(authorised);
+  assertAllowed(judge(asked, node.clock()));
   const toSign = decoded.toSign[index];
   if (toSign === undefined) throw new Refused('no such digest');
   const job = jobOf(toSign, authorisation, index);
-  return { job, key, operation: digest, index, limit: sessionsPerDigest };
+  const spend = () => countInWindows(node.windows, asked, node.clock());
+  return { job, key, operation: digest, index, limit: sessionsPerDigest, spend };
 }
 
 async function admitSelfTest(node: Node, { key, epoch, keyType, attempt }: SelfTest): Promise<Admitted> {

@@ -127,13 +127,48 @@ export const signPayload = z
   })
   .describe('What to sign: exactly the member of its kind');
 
-export const createSignature = z.strictObject({ payload: signPayload, authorisation });
+/** `SignedApproval` of shared/policy/approval.ts. */
+const signedApproval = z.strictObject({
+  approval: z.strictObject({
+    type: z.literal('planbok/approval/v1'),
+    operation: base64url(32).describe('Digest of the operation that is approved'),
+    decision: z.enum(['approve', 'reject']),
+    keyId: z.string().max(140).describe("The approver's own: organization/credential"),
+    registryHead: id.describe('The newest registry head that the approver has seen'),
+    issued: decimal.describe('Epoch seconds'),
+    expires: decimal.describe('Epoch seconds; at most 7 days later'),
+    nonce: base64url(16),
+  }),
+  signature: base64url(64),
+});
+const approvals = z
+  .array(signedApproval)
+  .max(16)
+  .optional()
+  .describe('For the policy; no part of the operation');
+const idempotencyKey = z
+  .string()
+  .regex(/^[A-Za-z0-9._~:-]{1,128}$/)
+  .describe('The key that the signature will be asked for with: it is part of the operation');
+
+export const createSignature = z.strictObject({ payload: signPayload, approvals, authorisation });
 
 export const previewSignature = z.strictObject({
   wallet: id,
   payload: signPayload,
-  idempotencyKey: z
-    .string()
-    .regex(/^[A-Za-z0-9._~:-]{1,128}$/)
-    .describe('The key that the signature will be asked for with: it is part of the operation'),
+  idempotencyKey,
+  approvals,
 });
+
+export const evaluatePolicy = z
+  .strictObject({
+    wallet: id,
+    payload: signPayload,
+    idempotencyKey: idempotencyKey.optional(),
+    approvals,
+    policy: z.looseObject({}).optional().describe('A draft, instead of the policy in force'),
+  })
+  .refine(({ approvals: given, idempotencyKey: key }) => given === undefined || key !== undefined, {
+    path: ['idempotencyKey'],
+    message: 'is needed with approvals: they are for one operation, which it is part of',
+  });

@@ -201,6 +201,35 @@ export const signature = z.object({
   auditEventId: z.string(),
 });
 
+const outcome = z.enum(['allow', 'deny', 'needs_approval']);
+const reasons = z.array(
+  z.object({
+    rule: z.string().describe('Id of the rule; `default`: what the policy does not understand'),
+    code: z.string(),
+    pointer: z.string().describe('RFC 6901, into the operation'),
+    value: z.string(),
+    limit: z.string(),
+  }),
+);
+
+export const policyEvaluated = z.object({
+  outcome,
+  reasons,
+  spends: z.array(
+    z.object({ asset: z.string(), amount: z.string().describe('Smallest units, or `unlimited`') }),
+  ),
+});
+
+export const policies = z.object({
+  data: z.array(
+    z.object({
+      walletSet: id.describe('`*`: of all that have none of their own'),
+      policy: z.looseObject({ type: z.string() }),
+      digest: base64url(32).optional().describe('Absent if this version cannot read it'),
+    }),
+  ),
+});
+
 export const preview = z.object({
   operation: z.object({
     type: z.literal('planbok/operation/v1'),
@@ -226,6 +255,10 @@ export const preview = z.object({
       merkleRoot: hex.optional(),
     }),
   ),
+  policy: z
+    .object({ outcome, reasons })
+    .optional()
+    .describe('As if the one who previews asked, and nothing had been counted in windows'),
 });
 
 export const idempotencyRecord = z.object({

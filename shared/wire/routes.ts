@@ -136,6 +136,21 @@ export const routes = {
     body: ask.previewSignature,
     response: answer.preview,
   },
+  evaluatePolicy: {
+    ...read,
+    method: 'POST',
+    path: '/v1/policies/evaluate',
+    maxBodyBytes: large,
+    summary: 'What the policy in force, or a draft, says of a payload',
+    body: ask.evaluatePolicy,
+    response: answer.policyEvaluated,
+  },
+  listPolicies: {
+    ...read,
+    path: '/v1/policies',
+    summary: 'Policies in force, by wallet set',
+    response: answer.policies,
+  },
   getSignature: {
     ...read,
     path: '/v1/signatures/{id}',

@@ -1,12 +1,17 @@
 import { expect, test } from '@jest/globals';
+import canonicalize from 'canonicalize';
 import { type TableName, tables } from '../../functions/tables.ts';
 import { access, type ProgramName } from '../../infra/access.ts';
 import { fromHex, toBase64url } from '../../shared/bytes.ts';
 import { decodePayload, type SignPayload } from '../../shared/chains/payload.ts';
 import { signatureOperation, walletSetOperation, walletsOperation } from '../../shared/intent/build.ts';
+import { draft } from '../../shared/registry/head.ts';
+import { statementBytes } from '../../shared/registry/statement.ts';
 import { programOf } from '../../shared/wire/routes.ts';
+import { askSignature, hello } from '../support/ask.ts';
 import { fresh, owner, twoNodes, type World } from '../support/two-nodes.ts';
 
+const canonicalText = canonicalize as unknown as (json: unknown) => string;
 const key = () => toBase64url(fresh(9));
 
 const actionOf = {
@@ -85,6 +90,19 @@ test('a role may do with each table what its program does, and nothing else', as
     const path = `/v1/wallets/${wallet.id}/signatures`;
     expect((await world.fetch(await alice.ask(path, { payload }, operation))).status).toBe(201);
   }
+  // Under a policy with a window: Node 2 counts.
+  const window = { id: 'w', kind: 'window', asset: '*', seconds: '60', count: '1' };
+  const policy = canonicalText({ type: 'planbok/policy/v1', rules: [window], allow: [{ allow: 'message' }] });
+  const registry = await world.second.registry.read(alice.organization);
+  const [, actor = ''] = alice.keyId.split('/');
+  const content = { kind: 'policy.set', walletSet: set.id, policy } as const;
+  const statement = draft(registry, actor, content, { nowMs: world.clockMs, nonce: fresh(16) });
+  const signature = toBase64url(alice.sign(statementBytes(statement)));
+  const stated = await world.fetch(await alice.post('/v1/statements', '', { statement, signature }));
+  expect(stated.status).toBe(201);
+  const [wallet] = wallets.data;
+  const counted = await world.fetch(await askSignature(alice, wallet, hello(wallet.blockchain)));
+  expect(counted.status).toBe(201);
   // The same key for something else, which is compared with what it stood for.
   const other = { ...body, name: 'Other' };
   const reused = walletSetOperation(alice.organization, idempotencyKey, other);
@@ -97,6 +115,7 @@ test('a role may do with each table what its program does, and nothing else', as
     '/v1/wallets',
     `/v1/wallets/${wallets.data[0].id}/address-proof`,
     '/v1/signatures',
+    '/v1/policies',
     `/v1/idempotency-keys/${idempotencyKey}`,
   ])
     expect((await world.fetch(await alice.get(path))).status).toBe(200);

@@ -115,7 +115,7 @@ export type Signed = Message<"planbok.node.v1.Signed"> & {
   body: Uint8Array;
 
   /**
-   * answers only: set instead of a body when the call is refused
+   * answers only: set when the call is refused; the body is then JSON of its problems, or empty
    *
    * @generated from field: string error_code = 12;
    */
