@@ -75,10 +75,14 @@ export function http(
       const match = matchRoute(event.httpMethod, event.path);
       const handler = handlers[match.name];
       if (handler === undefined) throw new CustodyError('route_not_found', 'served by another program');
+      const sourceIp = sourceIpOf(event);
+      // Whoever need not say who they are is counted by where they come from.
+      if (match.route.scope === 'public' && event.httpMethod !== 'GET')
+        limiter.take({ keyId: `address ${sourceIp}`, organization: `address ${sourceIp}` });
       const { body, replayed } = await handler({
         ...actorRequest(event, match),
         match,
-        sourceIp: sourceIpOf(event),
+        sourceIp,
       });
       const more = replayed ? { 'idempotent-replayed': 'true' } : {};
       return answer(event, replayed ? 200 : match.route.status, 'application/json', body, more);

@@ -7,7 +7,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { CustodyError } from '#shared/errors.ts';
 import { digestOf } from '#shared/intent/canonical.ts';
 import { type ActorRequest, signatureClaim } from '#shared/intent/http-signature.ts';
-import type { SignedLater } from '#shared/registry/reduce.ts';
+import { reduce, type SignedLater } from '#shared/registry/reduce.ts';
 import { headOf } from '#shared/registry/registry.ts';
 import { readBody } from '#shared/wire/parse.ts';
 import type { Answer as Reply } from '#shared/wire/routes.ts';
@@ -18,6 +18,7 @@ import {
   StatementsRequestSchema,
   StatementsResponseSchema,
 } from '../../proto/generated/planbok/node/v1/node_pb.ts';
+import { verifyWithOpenssl } from '../authenticate.ts';
 import { catchUp, takeIn } from '../statements.ts';
 import { type Answer, auditEventId, type Lead } from './lead.ts';
 
@@ -27,6 +28,7 @@ export async function createStatement(
 ): Promise<Answer<Reply<'createStatement'>>> {
   const signed = readBody('createStatement', request.body) as unknown as SignedLater;
   const { statement } = signed;
+  await assertAcceptable(lead, signed);
   const ask = create(StatementRequestSchema, { request: create(ActorRequestSchema, request) });
   const reply = await lead.peer.call(
     'Statement',
@@ -50,6 +52,21 @@ export async function createStatement(
     auditEventId: auditEventId(digestOf(statement).subarray(0, 16)),
   };
   return { body, replayed: false };
+}
+
+/**
+ * Node 2 is asked only for what this node would take too: nobody needs a credential to send a statement.
+ * @throws {CustodyError} as `reduce`
+ */
+async function assertAcceptable(lead: Lead, signed: SignedLater): Promise<void> {
+  const { node } = lead;
+  const { organization, seq } = signed.statement;
+  const own = await node.registry.read(organization);
+  // A statement that stands already is asked for again; one from further on says that this node lacks some.
+  if (Number(seq) <= Number(own.seq)) return;
+  if (Number(seq) > Number(own.seq) + 1) await fetchMissing(lead, organization);
+  const before = await node.registry.read(organization);
+  reduce(before, signed, { nowMs: node.clock(), verify: verifyWithOpenssl });
 }
 
 /** Brings this node's log up to Node 2's. @throws {CustodyError} if what Node 2 has is not a log */

@@ -229,3 +229,38 @@ describe('the two logs', () => {
     expect(body.head).toBe((await at(world.second)).head);
   });
 });
+
+describe('statements are sent without a credential', () => {
+  test('what Node 1 would not take never reaches Node 2', async () => {
+    let asked = 0;
+    const { wire } = world;
+    world.wire = (method, envelope, deliver) => {
+      asked++;
+      return wire(method, envelope, deliver);
+    };
+    const nobody = stranger();
+    const content = { kind: 'member.add', member: idOf('mem'), name: 'Eve', role: 'owner' } as const;
+    expect((await state(nobody, content)).body.code).toBe('credential_unknown');
+    const registry = await world.second.registry.read(alice.organization);
+    const [, actor = ''] = alice.keyId.split('/');
+    const forged = draft(registry, actor, content, { nowMs: world.clockMs, nonce: fresh(16) });
+    const signature = toBase64url(nobody.sign(statementBytes(forged)));
+    const reply = await world.fetch(
+      await nobody.post('/v1/statements', '', { statement: forged, signature }),
+    );
+    expect(reply.body.code).toBe('signature_invalid');
+    expect(asked).toBe(0);
+  });
+
+  test('and are limited by where they come from', async () => {
+    world = await twoNodes({ limits: { credential: 2, organization: 2 } });
+    const statuses = [];
+    for (let i = 0; i < 4; i++) {
+      const body = { statement: { kind: 'nonsense' }, signature: '' };
+      const event = eventOf(await alice.post('/v1/statements', '', body));
+      Object.assign(event.requestContext.identity, { sourceIp: '198.51.100.7' });
+      statuses.push((await world.send(event)).status);
+    }
+    expect(statuses).toEqual([400, 400, 429, 429]);
+  });
+});
