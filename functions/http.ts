@@ -78,7 +78,7 @@ export function http(
       const sourceIp = sourceIpOf(event);
       // Whoever need not say who they are is counted by where they come from.
       if (match.route.scope === 'public' && event.httpMethod !== 'GET')
-        limiter.take({ keyId: `address ${sourceIp}`, organization: `address ${sourceIp}` });
+        limiter.take({ keyId: `address ${sourceIp}`, organization: `from ${sourceIp}` });
       const { body, replayed } = await handler({
         ...actorRequest(event, match),
         match,
