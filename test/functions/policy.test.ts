@@ -14,7 +14,7 @@ import { draft } from '../../shared/registry/head.ts';
 import type { Content } from '../../shared/registry/kinds.ts';
 import { reduce } from '../../shared/registry/reduce.ts';
 import { credentialId, statementBytes } from '../../shared/registry/statement.ts';
-import { askSet, askWallets, done, newKey, settle } from '../support/ask.ts';
+import { askSet, askWallets, done, newKey, settle, spend } from '../support/ask.ts';
 import { buildSolana } from '../support/engines/solana.ts';
 import { bodies, callNode2, sessionOf } from '../support/hostile.ts';
 import {
@@ -38,6 +38,7 @@ let carol: Member;
 let set: any;
 let sol: any;
 let eth: any;
+let btc: any;
 /** A wallet of another wallet set. */
 let other: any;
 /** The registry's head when the test began. */
@@ -159,9 +160,9 @@ function approve(
 beforeAll(async () => {
   world = await twoNodes();
   const founder = owner(world, scopes);
-  const home = await settle(world, founder, ['SOL', 'ETH']);
+  const home = await settle(world, founder, ['SOL', 'ETH', 'BTC-REGTEST']);
   set = home.set;
-  [sol, eth] = [home.wallets['SOL'], home.wallets['ETH']];
+  [sol, eth, btc] = [home.wallets['SOL'], home.wallets['ETH'], home.wallets['BTC-REGTEST']];
   const second = await done(world.fetch(await askSet(founder, ['ed25519'])));
   const made = await done(
     world.fetch(await askWallets(founder, { walletSet: second.id, blockchains: ['SOL'] })),
@@ -191,7 +192,12 @@ const shopOnly: Rule = {
 describe('rules', () => {
   test('destinations: denied at Node 1, and at Node 2 when Node 1 does not look', async () => {
     await inForce(policyOf([shopOnly]));
+    const { wire } = world;
+    world.wire = async () => {
+      throw new Error('Node 2 is asked');
+    };
     const { status, body } = await sign(sol, pay(sol, thief, 5));
+    world.wire = wire;
     expect([status, body.code]).toEqual([403, 'policy_denied']);
     expect(body.errors).toHaveLength(1);
     expect(body.errors[0].detail).toMatch(/^destination_not_allowed: rule shops: /);
@@ -330,6 +336,23 @@ describe('windows', () => {
     expect(body.errors[0].detail).toBe('window_count_exceeded: rule one: 2 (limit: 1 in 3600 s)');
   });
 
+  test('an operation with several digests is counted once, and denied at every one of them', async () => {
+    await inForce(
+      policyOf(
+        [{ id: 'one', kind: 'window', asset: '*', seconds: '3600', count: '1' }],
+        [{ allow: 'warning' }],
+      ),
+    );
+    // What the test spends is little against its fee, which is a warning.
+    expect((await sign(btc, spend(btc, 3))).body).toMatchObject({ state: 'completed' });
+    const request = await ask(btc, spend(btc, 3, 10));
+    for (const index of [0, 1, 2]) {
+      const asked = bodies.Sign1(request, index);
+      const said = await callNode2(world, 'Sign1', sessionOf(request, index), asked);
+      expect([index, said]).toEqual([index, 'policy_denied']);
+    }
+  });
+
   test('they cost one write at Node 2 for each operation, and none without a window', async () => {
     const written: string[] = [];
     const watched = Object.entries(world.node2.tables).flatMap(([name, table]: [string, any]) =>
@@ -419,6 +442,30 @@ describe('approvals', () => {
     expect((await state(alice, { kind: 'credential.revoke', credential })).status).toBe(201);
     expect(await codeOf({ key, approvals: [by] })).toBe('approval_required');
     expect(await signAtNode2(sol, payload(), { key, approvals: [by] })).toBe('approval_required');
+  });
+
+  test('neither an API key nor a member without the scope approves, though the policy names them', async () => {
+    const [erin, app] = [keyPair(), keyPair()];
+    const member = idOf('mem');
+    const credential = { ...erin.credential, scopes: ['view'] } as const;
+    const content = { kind: 'member.add', member, name: 'Erin', role: 'member', credential } as const;
+    expect((await state(alice, content)).status).toBe(201);
+    const { algorithm, publicKey } = app.credential;
+    const made = await state(alice, {
+      kind: 'api_key.create',
+      apiKey: idOf('apk'),
+      name: 'app',
+      role: 'member',
+      credential: { algorithm, publicKey },
+      scopes: { [set.id]: ['view', 'approve'] },
+    });
+    expect(made.status).toBe(201);
+    const [, appKey = ''] = app.person.keyId.split('/');
+    await needed('1', [member, appKey]);
+    const key = newKey();
+    const approvals = [erin, app].map(({ person }) => approve(person, sol, payload(), key));
+    expect(await codeOf({ key, approvals })).toBe('approval_required');
+    expect(await signAtNode2(sol, payload(), { key, approvals })).toBe('approval_required');
   });
 
   test('who rejects takes the place of one who would approve', async () => {
@@ -523,14 +570,18 @@ describe('changes', () => {
   });
 
   test('a policy may ask for approvals of its own change: cosignatures of those it names', async () => {
-    const guarded = policyOf([shopOnly], [], { changes: { required: '1', approvers: [bob.member] } });
+    const guarded = policyOf([shopOnly], [], {
+      changes: { required: '1', approvers: [bob.member, alice.member] },
+    });
     await inForce(guarded);
     const open = canonical(noPolicy);
     const alone = await setText(open);
     expect([alone.status, alone.body.code]).toEqual([403, 'approval_required']);
-    expect(alone.body.errors[0].detail).toBe('approvals_missing: rule changes: 0 (limit: 1 of 1 approvers)');
+    expect(alone.body.errors[0].detail).toBe('approvals_missing: rule changes: 0 (limit: 1 of 2 approvers)');
     for (const wrong of [alice, carol])
       expect((await setText(open, set.id, [wrong])).body.code).toBe('approval_required');
+    const forged = { ...bob, sign: (message: Bytes) => carol.sign(message) } as Member;
+    expect((await setText(open, set.id, [forged])).body.code).toBe('approval_required');
     expect((await sign(sol, pay(sol, thief, 5))).body.code).toBe('policy_denied');
     expect((await setText(open, set.id, [bob])).status).toBe(201);
     expect((await sign(sol, pay(sol, thief, 5))).status).toBe(201);
