@@ -19,6 +19,8 @@ export const exitCodes = {
   9: 'too many requests (429)',
   10: 'the API or a node cannot be reached, or fails (5xx)',
   11: 'an answer was not believed: a proof, a preview or a result does not hold',
+  12: 'a policy denies it',
+  13: 'a policy asks for approvals that are missing',
 } as const;
 export type ExitCode = keyof typeof exitCodes;
 
@@ -46,8 +48,16 @@ const byClientCode: Readonly<Record<ClientCode, ExitCode>> = {
   result_invalid: 11,
 };
 
+/** What a policy says, of a dry run or of the real thing. */
+export const outcomeExit = { allow: 0, deny: 12, needs_approval: 13 } as const;
+
+const byCode: Partial<Record<ErrorCode, ExitCode>> = {
+  policy_denied: outcomeExit.deny,
+  approval_required: outcomeExit.needs_approval,
+};
+
 export function exitCodeOf(code: ErrorCode | ClientCode): ExitCode {
   if (code in byClientCode) return byClientCode[code as ClientCode];
   const { status } = errorCodes[code as ErrorCode];
-  return byStatus[status] ?? 10;
+  return byCode[code as ErrorCode] ?? byStatus[status] ?? 10;
 }

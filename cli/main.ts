@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { PlanbokError } from '../client/errors.ts';
+import { escapeText } from '../shared/chains/display.ts';
 import { CustodyError } from '../shared/errors.ts';
 import {
   type Command,
@@ -15,6 +16,7 @@ import {
   type Values,
 } from './command.ts';
 import { apiKeysCommands } from './commands/api-keys.ts';
+import { approve } from './commands/approve.ts';
 import { chains } from './commands/chains.ts';
 import { credentialsCommands } from './commands/credentials.ts';
 import { doctor } from './commands/doctor.ts';
@@ -22,6 +24,7 @@ import { health } from './commands/health.ts';
 import { invitationCommands } from './commands/invitations.ts';
 import { membersCommands } from './commands/members.ts';
 import { orgShow } from './commands/org-show.ts';
+import { policiesCommands } from './commands/policies.ts';
 import { sign } from './commands/sign.ts';
 import { signaturesGet } from './commands/signatures-get.ts';
 import { signaturesList } from './commands/signatures-list.ts';
@@ -52,6 +55,8 @@ export const commands: readonly Command[] = [
   signaturesPreview,
   signaturesGet,
   signaturesList,
+  approve,
+  ...policiesCommands,
   orgShow,
   ...membersCommands,
   ...invitationCommands,
@@ -116,7 +121,7 @@ async function report(
 ): Promise<number> {
   const known =
     thrown instanceof CustodyError
-      ? new PlanbokError(thrown.code, thrown.message, { cause: thrown })
+      ? new PlanbokError(thrown.code, thrown.message, { problems: thrown.problems, cause: thrown })
       : thrown;
   if (!(known instanceof PlanbokError)) {
     const usage = known instanceof UsageError;
@@ -132,8 +137,12 @@ async function report(
     io.err(`${JSON.stringify({ error: body })}\n`);
   } else {
     io.err(`planbok: ${message} (${code})\n`);
-    for (const { pointer, detail } of problems) io.err(`  ${pointer || '/'}: ${detail}\n`);
+    for (const { pointer, detail } of problems) io.err(`  ${escapeText(`${pointer || '/'}: ${detail}`)}\n`);
     if (requestId !== undefined) io.err(`  request ${requestId}\n`);
+    if (code === 'approval_required' && idempotencyKey !== undefined)
+      io.err(
+        `  For others to approve it: planbok approve with the same payload and --idempotency-key ${idempotencyKey}\n`,
+      );
     if (retryable && idempotencyKey !== undefined)
       io.err(`  To ask again for the same thing, add --idempotency-key ${idempotencyKey}\n`);
   }

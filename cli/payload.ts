@@ -5,7 +5,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { base64 } from '@scure/base';
 import { parseUnits, type SerializeTransactionFn, serializeTransaction } from 'viem/utils';
-import type { Payload } from '../client/signatures.ts';
+import type { Payload } from '../client/prepare.ts';
 import { fromHex, toHex, utf8 } from '../shared/bytes.ts';
 import { type Blockchain, chainInfo } from '../shared/chains/chains.ts';
 import type { Nep413, SignKind } from '../shared/chains/intent.ts';

@@ -4,7 +4,10 @@
  */
 export type { AddressType, Blockchain, Curve } from '../shared/chains/chains.ts';
 export type { Effect, Intent, SignKind } from '../shared/chains/payload.ts';
+export type { SignedApproval } from '../shared/policy/approval.ts';
+export type { Policy, Rule } from '../shared/policy/rules.ts';
 export { checkAddressProofs, type Identities, type ProvenAddress } from './address-proof.ts';
+export type { NewApproval } from './approvals.ts';
 export {
   type CredentialKey,
   ed25519Key,
@@ -24,8 +27,10 @@ export type { ListedApiKey, ListedMember, NewApiKey, NewMember } from './members
 export type { Founded, Founding } from './organizations.ts';
 export { type Owner, type OwnerFile, ownerFile, readOwner } from './owner.ts';
 export { type Connection, found, join, Planbok, type PlanbokOptions, readPublic } from './planbok.ts';
+export type { Evaluation, ListedPolicy, PolicyOutcome } from './policies.ts';
+export type { Payload } from './prepare.ts';
 export type { Cosigner, RegistryClient, Stated } from './registry.ts';
 export type { Progress } from './session.ts';
-export type { Payload, Preview, Signature, SignRequest } from './signatures.ts';
+export type { Preview, Signature, SignRequest } from './signatures.ts';
 export type { NewWalletSet, WalletSet } from './wallet-sets.ts';
 export type { AddressProofs, NewWallets, Wallet } from './wallets.ts';

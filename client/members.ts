@@ -1,10 +1,8 @@
 /**
- * Members of an organization, their credentials, API keys, scopes and policies: what people state, as calls.
+ * Members of an organization, their credentials, API keys and scopes: what people state, as calls.
  * @module
  */
 import { type Bytes, toBase32 } from '../shared/bytes.ts';
-import { canonicalBytes } from '../shared/intent/canonical.ts';
-import { parsePolicy } from '../shared/policy/policy.ts';
 import type { ApiKeyRole, Role } from '../shared/registry/kinds.ts';
 import type {
   ApiKey,
@@ -14,7 +12,6 @@ import type {
   ScopeMap,
 } from '../shared/registry/registry.ts';
 import type { Credential, PublicKey, Scope } from '../shared/registry/statement.ts';
-import { locally } from './errors.ts';
 import type { RegistryClient, Stated } from './registry.ts';
 import type { Line } from './session.ts';
 
@@ -111,15 +108,4 @@ export const scopesOf = (registry: RegistryClient) => ({
   /** Replaces what a member or an API key may do with a wallet set; `*` for all that are not named. */
   set: (holder: string, walletSet: string, scopes: readonly Scope[]): Promise<Stated> =>
     registry.state({ kind: 'wallet_set.scopes', holder, walletSet, scopes }),
-});
-
-export const policiesOf = (registry: RegistryClient) => ({
-  /**
-   * @param policy a document of `planbok/policy/v1`
-   * @throws {PlanbokError} also if it is not one
-   */
-  async set(walletSet: string, policy: object): Promise<Stated> {
-    const text = locally(() => new TextDecoder().decode(canonicalBytes({ ...parsePolicy(policy) })));
-    return registry.state({ kind: 'policy.set', walletSet, policy: text });
-  },
 });

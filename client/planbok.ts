@@ -7,12 +7,14 @@ import { idempotencyKeyPattern } from '../shared/intent/http-signature.ts';
 import type { KnownHead } from '../shared/registry/head.ts';
 import { type Answer, pathOf, routes } from '../shared/wire/routes.ts';
 import { type Identities, identityKeys } from './address-proof.ts';
+import { approvalsOf } from './approvals.ts';
 import { type CredentialKey, requestSigner } from './credential.ts';
 import { PlanbokError } from './errors.ts';
 import { exchange, type Fetch } from './http.ts';
 import { type Invitation, invitationsOf, type Joined, joinWith } from './invitations.ts';
-import { apiKeysOf, credentialsApi, membersOf, policiesOf, scopesOf } from './members.ts';
+import { apiKeysOf, credentialsApi, membersOf, scopesOf } from './members.ts';
 import { type Founded, type Founding, foundOrganization, organizationsOf } from './organizations.ts';
+import { policiesOf } from './policies.ts';
 import { type RegistryClient, registryOf } from './registry.ts';
 import { type Line, type Progress, read, repeating, type Seen, type Session } from './session.ts';
 import { signaturesOf } from './signatures.ts';
@@ -101,6 +103,7 @@ export class Planbok {
   readonly apiKeys: ReturnType<typeof apiKeysOf>;
   readonly scopes: ReturnType<typeof scopesOf>;
   readonly policies: ReturnType<typeof policiesOf>;
+  readonly approvals: ReturnType<typeof approvalsOf>;
   readonly #session: Session;
 
   /** @throws {Error} if the identities are not two different P-256 public keys, or the URL has a path */
@@ -122,11 +125,13 @@ export class Planbok {
     this.credentials = credentialsApi(registry);
     this.apiKeys = apiKeysOf(registry, session);
     this.scopes = scopesOf(registry);
-    this.policies = policiesOf(registry);
     this.organizations = organizationsOf(session);
     this.walletSets = walletSetsOf(session);
     this.wallets = walletsOf(session, identities);
-    this.signatures = signaturesOf(session, (id) => this.wallets.proven(id));
+    const { proven } = this.wallets;
+    this.signatures = signaturesOf(session, proven);
+    this.policies = policiesOf(session, registry, proven);
+    this.approvals = approvalsOf(session, registry, proven);
   }
 
   /**

@@ -4,84 +4,42 @@
  * @module
  */
 import { toBase64url, toHex } from '../shared/bytes.ts';
-import {
-  type Decoded,
-  decodePayload,
-  type Intent,
-  type SignPayload,
-  verifySigned,
-} from '../shared/chains/payload.ts';
-import { signatureOperation } from '../shared/intent/build.ts';
+import { type Intent, verifySigned } from '../shared/chains/payload.ts';
 import { type CreateSignature, operationDigest } from '../shared/intent/operation.ts';
+import type { SignedApproval } from '../shared/policy/approval.ts';
 import type { Answer } from '../shared/wire/routes.ts';
-import type { ProvenAddress } from './address-proof.ts';
-import { locally, PlanbokError } from './errors.ts';
-import { carryOut, newIdempotencyKey, pages, read, type Session } from './session.ts';
+import { approvalsFor } from './approvals.ts';
+import { PlanbokError } from './errors.ts';
+import type { PolicyOutcome } from './policies.ts';
+import { type PayloadRequest, type Prepared, type Proven, prepare } from './prepare.ts';
+import { carryOut, pages, read, type Session } from './session.ts';
 
 export type Signature = Answer<'getSignature'>;
 
-/** What to sign. The blockchain is the wallet's, unless it is named: then it must be. */
-export type Payload = Omit<SignPayload, 'blockchain'> & Partial<Pick<SignPayload, 'blockchain'>>;
-
-export interface SignRequest {
-  readonly wallet: string;
-  readonly payload: Payload;
-  /** Made if absent; a repeated call with the same key is the same signature. */
-  readonly idempotencyKey?: string;
+export interface SignRequest extends PayloadRequest {
   /** Sees what the payload does, as decoded here. Anything but true, and nothing is authorised. */
   readonly confirm?: (intent: Intent) => boolean | Promise<boolean>;
   /** False saves a round trip: the nodes decode and compare all the same, and refuse what differs. */
   readonly preview?: boolean;
+  /** Of others, for this very operation: with them, the idempotency key that they are for. */
+  readonly approvals?: readonly SignedApproval[];
 }
 
 /** What would be signed, as decoded here and confirmed by the server. */
-export interface Preview {
-  readonly operation: CreateSignature;
-  /** base64url of 32 bytes. */
-  readonly operationDigest: string;
-  readonly intent: Intent;
-  readonly toSign: Decoded['toSign'];
-  readonly idempotencyKey: string;
-  readonly wallet: ProvenAddress;
+export interface Preview extends Omit<Prepared, 'payload' | 'decoded'> {
+  /** A forecast of the API, as if nothing had been counted in windows: both nodes decide by themselves. */
+  readonly policy: PolicyOutcome | undefined;
 }
 
-interface Prepared extends Preview {
-  readonly payload: SignPayload;
-  readonly decoded: Decoded;
-}
-
-export function signaturesOf(session: Session, proven: (id: string) => Promise<ProvenAddress>) {
-  /** Everything that can be known without the server, but for the proof of the wallet's address. */
-  async function prepare({ wallet: id, payload: asked, idempotencyKey }: SignRequest): Promise<Prepared> {
-    const wallet = await proven(id);
-    const payload = { blockchain: wallet.blockchain, ...asked } as SignPayload;
-    session.onProgress({ step: 'decode' });
-    const key = idempotencyKey ?? newIdempotencyKey(session);
-    return locally(() => {
-      // Whether this credential may sign raw digests is for the nodes to say.
-      const decoded = decodePayload(payload, wallet.key, { allowRawDigest: true });
-      const signing = { ...wallet, id };
-      const operation = signatureOperation(session.organization, key, signing, payload, decoded);
-      const digest = toBase64url(operationDigest(operation));
-      const { intent, toSign } = decoded;
-      return {
-        wallet,
-        payload,
-        decoded,
-        operation,
-        operationDigest: digest,
-        intent,
-        toSign,
-        idempotencyKey: key,
-      };
-    });
-  }
-
-  async function compare(prepared: Prepared): Promise<void> {
+export function signaturesOf(session: Session, proven: Proven) {
+  async function compare(
+    prepared: Prepared,
+    approvals: readonly SignedApproval[] | undefined,
+  ): Promise<PolicyOutcome | undefined> {
     const { wallet, payload, idempotencyKey } = prepared;
     session.onProgress({ step: 'preview' });
     const theirs = await read(session, 'previewSignature', {
-      body: { wallet: wallet.wallet, payload, idempotencyKey },
+      body: { wallet: wallet.wallet, payload, idempotencyKey, ...(approvals && { approvals }) },
     });
     const same =
       theirs.operationDigest === prepared.operationDigest &&
@@ -93,24 +51,27 @@ export function signaturesOf(session: Session, proven: (id: string) => Promise<P
       const said = `here: ${prepared.intent.summary}; there: ${theirs.intent.summary}`;
       throw new PlanbokError('preview_mismatch', `the server reads the payload differently. ${said}`);
     }
+    return theirs.policy;
   }
 
   return {
     /** Decodes here and at the server, and compares. @throws {PlanbokError} `preview_mismatch` */
     async preview(request: SignRequest): Promise<Preview> {
-      const prepared = await prepare(request);
-      await compare(prepared);
+      const prepared = await prepare(session, proven, request);
+      const policy = await compare(prepared, approvalsFor(prepared.operationDigest, request.approvals));
       const { payload: _, decoded: __, ...preview } = prepared;
-      return preview;
+      return { ...preview, policy };
     },
     /**
-     * @throws {PlanbokError} `not_confirmed`, `preview_mismatch`; `result_invalid` if what came back is not
-     * a signature of this wallet for this payload
+     * @throws {PlanbokError} `not_confirmed`, `preview_mismatch`; `policy_denied` and `approval_required`,
+     * whose `problems` name every rule with value and limit; `result_invalid` if what came back is not a
+     * signature of this wallet for this payload
      */
     async create(request: SignRequest): Promise<Signature> {
-      const prepared = await prepare(request);
+      const prepared = await prepare(session, proven, request);
       const { wallet, payload, decoded, operation, idempotencyKey } = prepared;
-      if (request.preview !== false) await compare(prepared);
+      const approvals = approvalsFor(prepared.operationDigest, request.approvals);
+      if (request.preview !== false) await compare(prepared, approvals);
       if (request.confirm) {
         session.onProgress({ step: 'confirm', detail: decoded.intent.summary });
         if ((await request.confirm(decoded.intent)) !== true)
@@ -118,7 +79,8 @@ export function signaturesOf(session: Session, proven: (id: string) => Promise<P
       }
       session.onProgress({ step: 'sign', detail: decoded.intent.summary });
       const params = { id: wallet.wallet };
-      const made = await carryOut(session, 'createSignature', operation, { payload }, params);
+      const body = { payload, ...(approvals && { approvals }) };
+      const made = await carryOut(session, 'createSignature', operation, body, params);
       session.onProgress({ step: 'verify' });
       const result = {
         signature: made.signature,

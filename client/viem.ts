@@ -21,7 +21,8 @@ import { toAccount } from 'viem/accounts';
 import { chainInfo } from '../shared/chains/chains.ts';
 import { PlanbokError } from './errors.ts';
 import type { Planbok } from './planbok.ts';
-import type { Payload, SignRequest } from './signatures.ts';
+import type { Payload } from './prepare.ts';
+import type { SignRequest } from './signatures.ts';
 
 /** As `eth_signTypedData_v4` has it: what viem would hash, with its bigints as decimal strings. */
 export function typedDataJson(definition: object): object {

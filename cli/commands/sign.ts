@@ -1,4 +1,4 @@
-import type { Payload } from '../../client/signatures.ts';
+import type { Payload } from '../../client/prepare.ts';
 import { type SignKind, signKinds } from '../../shared/chains/intent.ts';
 import {
   type Command,
@@ -8,6 +8,7 @@ import {
   required,
   UsageError,
 } from '../command.ts';
+import { readApprovals } from '../json-files.ts';
 import { formats, payloadOf } from '../payload.ts';
 import { signatureText } from '../text.ts';
 
@@ -20,6 +21,14 @@ export const payloadOptions: Readonly<Record<string, Option>> = {
   recipient: { value: 'NAME', help: 'Whom a message on NEAR is for (NEP-413)' },
   ...idempotencyOption,
 };
+
+export const approvalOption = {
+  approval: {
+    value: 'FILE',
+    help: 'An approval by somebody else; may be repeated, and needs --idempotency-key',
+    multiple: true,
+  },
+} as const satisfies Readonly<Record<string, Option>>;
 
 /** The payload that the options name; the wallet's blockchain says how to read the file. */
 export async function readPayload(context: Context): Promise<{ wallet: string; payload: Payload }> {
@@ -48,11 +57,14 @@ export const sign: Command = {
   summary: 'Sign: decoded here and by both nodes, verified here before it is printed',
   options: {
     ...payloadOptions,
+    ...approvalOption,
     'skip-preview': { help: 'Save a round trip: the nodes compare all the same' },
   },
   details: `${formats}
-Nothing is sent to a blockchain: "signedTransaction" is ready for you to send.`,
+Nothing is sent to a blockchain: "signedTransaction" is ready for you to send.
+A policy that denies it, or asks for approvals (planbok approve), is named with rule, value and limit.`,
   async run(context) {
+    const approvals = await readApprovals(context);
     const request = await readPayload(context);
     const idempotencyKey = context.values['idempotency-key'];
     const planbok = await context.planbok();
@@ -60,6 +72,7 @@ Nothing is sent to a blockchain: "signedTransaction" is ready for you to send.`,
       ...request,
       preview: context.values['skip-preview'] === undefined,
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      ...(approvals && { approvals }),
     });
     return { json: made, text: signatureText(made) };
   },

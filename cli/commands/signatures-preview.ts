@@ -1,36 +1,35 @@
 import { toHex } from '../../shared/bytes.ts';
-import type { Effect } from '../../shared/chains/payload.ts';
 import type { Command } from '../command.ts';
+import { readApprovals } from '../json-files.ts';
 import { formats } from '../payload.ts';
+import { effectText, outcomeText } from '../policy-text.ts';
 import { fields } from '../text.ts';
-import { payloadOptions, readPayload } from './sign.ts';
+import { approvalOption, payloadOptions, readPayload } from './sign.ts';
 
 export const signaturesPreview: Command = {
   name: 'signatures preview',
   summary: 'What a payload does, and what would be signed; signs nothing',
-  options: payloadOptions,
+  options: { ...payloadOptions, ...approvalOption },
   details: formats,
   async run(context) {
+    const approvals = await readApprovals(context);
     const request = await readPayload(context);
     const key = context.values['idempotency-key'];
     const planbok = await context.planbok();
-    const { operation, operationDigest, intent, toSign, idempotencyKey } = await planbok.signatures.preview({
+    const previewed = await planbok.signatures.preview({
       ...request,
       ...(key === undefined ? {} : { idempotencyKey: key }),
+      ...(approvals && { approvals }),
     });
+    const { operation, operationDigest, intent, toSign, idempotencyKey, policy } = previewed;
     const shown = toSign.map(({ path, algorithm, bytes }) => ({ path, algorithm, bytes: toHex(bytes) }));
-    const json = { operation, operationDigest, intent, toSign: shown, idempotencyKey };
+    const json = { operation, operationDigest, intent, toSign: shown, idempotencyKey, policy };
     const head = fields({
       what: intent.summary,
       operation: operationDigest,
       'idempotency key': idempotencyKey,
     });
-    return { json, text: `${head}\n${intent.effects.map(effectText).join('')}` };
+    const effects = intent.effects.map(effectText).join('');
+    return { json, text: `${head}\n${effects}${policy ? outcomeText(policy) : ''}` };
   },
 };
-
-function effectText({ type, from, to, asset, amount, details = {} }: Effect): string {
-  const line = [type, amount, asset, from && `from ${from}`, to && `to ${to}`].filter(Boolean).join(' ');
-  const more = Object.entries(details).map(([name, value]) => `    ${name}: ${value}\n`);
-  return `  - ${line}\n${more.join('')}`;
-}

@@ -30,7 +30,7 @@ import {
   readPublic,
 } from '../../client/index.ts';
 import { ownerFile, readOwner } from '../../client/owner.ts';
-import type { Payload } from '../../client/signatures.ts';
+import type { Payload } from '../../client/prepare.ts';
 import { typedDataJson, viemAccount } from '../../client/viem.ts';
 import { fromHex, toBase64url, toHex } from '../../shared/bytes.ts';
 import { parseTypedData } from '../../shared/chains/evm-typed-data.ts';
