@@ -15,6 +15,7 @@ import {
   recoverTypedDataAddress,
   serializeTransaction,
 } from 'viem';
+import { commands } from '../../cli/main.ts';
 import { fromHex, toHex, utf8 } from '../../shared/bytes.ts';
 import { programs } from '../../shared/chains/solana-instructions.ts';
 import { spend } from '../support/ask.ts';
@@ -332,13 +333,8 @@ describe('mistakes', () => {
 test('every command explains itself, without anything running', async () => {
   const overview = await runCli(['--help']);
   expect(overview.code).toBe(0);
-  const names = [
-    ...overview.stdout.matchAll(/^ {2}((?:wallet-sets|wallets|signatures|org) [a-z-]+|[a-z]+)/gm),
-  ]
-    .map(([, name = '']) => name)
-    .filter((name) => !/^\d/.test(name));
-  expect(names).toEqual(expect.arrayContaining(['wallet-sets create', 'wallets create', 'sign', 'doctor']));
-  expect(names).toHaveLength(16);
+  const names = commands.map(({ name }) => name);
+  for (const name of names) expect(overview.stdout).toContain(`  ${name} `);
   await inPairs(names, async (name) => {
     const { code, stdout, stderr } = await runCli([...name.split(' '), '--help', '--data', empty]);
     expect([name, code, stderr]).toEqual([name, 0, '']);
