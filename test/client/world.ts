@@ -2,10 +2,14 @@
  * Both nodes in one process, as the client reaches them: a `fetch` that a test can listen to and interfere with.
  */
 import { randomBytes } from 'node:crypto';
+import { base58 } from '@scure/base';
+import { AccountRole, address } from '@solana/kit';
 import type { Fetch } from '../../client/http.ts';
 import { ed25519Key, found, Planbok, type PlanbokOptions } from '../../client/index.ts';
-import { toBase64url } from '../../shared/bytes.ts';
+import { concat, toBase64url } from '../../shared/bytes.ts';
+import { programs } from '../../shared/chains/solana-instructions.ts';
 import type { Scope } from '../../shared/registry/statement.ts';
+import { buildSolana } from '../support/engines/solana.ts';
 import { twoNodes, type World } from '../support/two-nodes.ts';
 
 export const fresh = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
@@ -83,3 +87,24 @@ export async function household() {
     new Planbok({ ...connection, organization, credential: key, ...more });
   return { reached, connection, organization, seed, clientOf, ada: clientOf() };
 }
+
+/** A Solana transaction that sends lamports; `salt` makes it another one. */
+export function payOnSolana(from: string, to: string, lamports: number, salt = 0): string {
+  const amount = new DataView(new ArrayBuffer(8));
+  amount.setBigUint64(0, BigInt(lamports), true);
+  const transfer = {
+    programAddress: address(programs.system),
+    accounts: [
+      { address: address(from), role: AccountRole.WRITABLE_SIGNER },
+      { address: address(to), role: AccountRole.WRITABLE },
+    ],
+    data: concat(Uint8Array.of(2, 0, 0, 0), new Uint8Array(amount.buffer)),
+  };
+  const blockhash = address(base58.encode(new Uint8Array(32).fill(100 + salt)));
+  return buildSolana(address(from), [transfer], blockhash, 'legacy');
+}
+
+/** Whom a policy may name, and whom it does not. */
+export const shop = base58.encode(new Uint8Array(32).fill(3));
+export const thief = base58.encode(new Uint8Array(32).fill(4));
+export const solAsset = 'solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp/slip44:501';

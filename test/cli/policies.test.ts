@@ -1,0 +1,272 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { base64 } from '@scure/base';
+import { type Io, processIo } from '../../cli/io.ts';
+import { run } from '../../cli/main.ts';
+import { ownerFile } from '../../client/owner.ts';
+import { parsePolicy } from '../../shared/policy/policy.ts';
+import { noPolicy, type Rule } from '../../shared/policy/rules.ts';
+import { household, payOnSolana, shop, solAsset, thief } from '../client/world.ts';
+
+let home: Awaited<ReturnType<typeof household>>;
+let data: string;
+let set: string;
+let wallet: string;
+let from: string;
+const people: Record<string, { readonly id: string; readonly file: string }> = {};
+
+interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+  /** Standard output of `--json`, whatever the exit code. */
+  readonly json: any;
+  readonly error: any;
+}
+
+/** Runs words of a command line; values with spaces are not needed here. */
+async function cli(line: string, overrides: Partial<Io> = {}): Promise<Ran> {
+  let [out, err] = ['', ''];
+  const io: Io = {
+    ...processIo,
+    env: { PLANBOK_DATA: data },
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    fetch: home.reached.fetch,
+    sleep: async () => {},
+    ...overrides,
+  };
+  const code = await run(line.split(' '), io);
+  const parsed = (text: string) => (line.includes('--json') && text !== '' ? JSON.parse(text) : undefined);
+  return { code, out, err, json: parsed(out), error: parsed(err)?.error };
+}
+
+const file = (name: string) => join(data, name);
+async function fileWith(name: string, content: string): Promise<string> {
+  await writeFile(file(name), content);
+  return file(name);
+}
+const policyFile = (rules: readonly Rule[], name = 'policy.json') =>
+  fileWith(name, JSON.stringify({ ...noPolicy, rules }));
+const payment = (to: string, lamports: number) =>
+  fileWith(`${to.slice(0, 6)}-${lamports}.tx`, payOnSolana(from, to, lamports));
+/** The words that name a payload. */
+const pay = async (to: string, lamports: number) =>
+  `--wallet ${wallet} --kind transaction --file ${await payment(to, lamports)}`;
+const as = (name: string) => `--credential ${people[name]?.file}`;
+
+beforeAll(async () => {
+  home = await household();
+  data = await mkdtemp(join(tmpdir(), 'planbok-cli-'));
+  await fileWith('run.json', JSON.stringify({ api: home.connection.url, orgId: home.organization }));
+  const owner = JSON.stringify(ownerFile(home.organization, home.seed, home.connection.identities));
+  await writeFile(file('owner.json'), owner, { mode: 0o600 });
+  set = (await cli('wallet-sets create --name Main --key-types ed25519 --json')).json.id;
+  const made = await cli(`wallets create --wallet-set ${set} --blockchains SOL --json`);
+  [{ id: wallet, address: from }] = made.json.data;
+  for (const name of ['bob', 'carol']) {
+    const scopes = 'view,create_wallet,sign,approve';
+    const added = await cli(
+      `members add --name ${name} --role owner --scopes ${scopes} --out ${file(`${name}.json`)} --json`,
+    );
+    people[name] = { id: added.json.id, file: added.json.file };
+  }
+});
+afterAll(() => rm(data, { recursive: true, force: true }));
+
+beforeEach(async () => {
+  const open = await fileWith('none.json', JSON.stringify(noPolicy));
+  expect((await cli(`policies set ${set} --file ${open}`)).code).toBe(0);
+});
+
+const shops: Rule = {
+  id: 'shops',
+  kind: 'destinations',
+  destinations: [{ blockchain: 'SOL', address: shop }],
+};
+const small: Rule = { id: 'small', kind: 'amount', asset: solAsset, max: '9000' };
+
+describe('policies', () => {
+  test('are set from a file, listed and shown', async () => {
+    const stated = await cli(`policies set ${set} --file ${await policyFile([shops, small])} --json`);
+    expect(stated.json).toMatchObject({
+      kind: 'policy.set',
+      walletSet: set,
+      policy: { rules: [shops, small] },
+    });
+    const listed = await cli('policies list');
+    expect(listed.out).toMatch(new RegExp(`${set} +2 +0 +${stated.json.digest}`));
+    const { json } = await cli(`policies show ${set} --json`);
+    expect(json).toEqual({
+      walletSet: set,
+      of: set,
+      policy: { ...noPolicy, rules: [shops, small] },
+      digest: stated.json.digest,
+    });
+    expect((await cli(`policies show ${set}`)).out).toContain(`"address": "${shop}"`);
+    expect((await cli('policies show wset_other')).out).toContain('roles and scopes decide alone');
+  });
+
+  test('what is no policy is refused with every problem', async () => {
+    const path = await fileWith(
+      'wrong.json',
+      JSON.stringify({ ...noPolicy, rules: [{ id: 'X', kind: 'kinds' }] }),
+    );
+    const { code, err } = await cli(`policies set ${set} --file ${path}`);
+    expect(code).toBe(3);
+    expect(err).toContain('/rules/0/id: must be 1 to 40');
+    expect(err).toContain('/rules/0/kinds: is missing');
+    for (const [name, text] of [
+      ['a.json', '['],
+      ['b.json', '[]'],
+    ] as const) {
+      const refused = await cli(`policies set ${set} --file ${await fileWith(name, text)} --json`);
+      expect([refused.code, refused.error.code]).toEqual([2, 'usage']);
+    }
+    expect((await cli(`policies set ${set} --file /nowhere/x`)).err).toContain('/nowhere/x cannot be read');
+  });
+
+  test('a dry run says what happens and why, of the policy in force and of a draft', async () => {
+    const draft = await policyFile([shops, small], 'draft.json');
+    const [good, bad] = [await pay(shop, 5), await pay(thief, 5000)];
+    expect((await cli(`policies test ${bad}`)).code).toBe(0);
+    const denied = await cli(`policies test ${bad} --policy ${draft}`);
+    expect([denied.code, denied.out]).toEqual([
+      12,
+      [
+        'policy: denied',
+        `  - destination_not_allowed: rule shops: ${thief} (limit: 1 destinations on SOL)`,
+        '  - amount_exceeded: rule small: 10000 (limit: 9000)',
+        `  spends 10000 of ${solAsset}`,
+        '',
+      ].join('\n'),
+    ]);
+    const asJson = await cli(`policies test ${bad} --policy ${draft} --json`);
+    expect([asJson.code, asJson.json.outcome, asJson.json.reasons.length]).toEqual([12, 'deny', 2]);
+    expect(await cli(`policies test ${good} --policy ${draft}`)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('policy: allowed'),
+    });
+    expect((await cli(`policies test ${good} --policy ${await fileWith('b.json', '[]')}`)).code).toBe(2);
+    const readStdin = async () => new TextEncoder().encode(await readFile(draft, 'utf8'));
+    expect((await cli(`policies test ${bad} --policy -`, { readStdin })).code).toBe(12);
+  });
+
+  test('a denial of the real thing lists each rule, its value and its limit', async () => {
+    await cli(`policies set ${set} --file ${await policyFile([shops, small])}`);
+    const denied = await cli(`sign ${await pay(thief, 5000)}`);
+    expect(denied.code).toBe(12);
+    expect(denied.err).toContain(
+      `/effects/0/to: destination_not_allowed: rule shops: ${thief} (limit: 1 destinations on SOL)\n`,
+    );
+    expect(denied.err).toContain('/effects: amount_exceeded: rule small: 10000 (limit: 9000)\n');
+    const { error } = await cli(`sign ${await pay(thief, 5000)} --json`);
+    expect([error.code, error.problems.length]).toEqual(['policy_denied', 2]);
+    expect((await cli(`signatures preview ${await pay(thief, 5000)}`)).out).toContain('policy: denied\n');
+    expect((await cli(`sign ${await pay(shop, 5)}`)).code).toBe(0);
+  });
+
+  test('the policy in the help is one', async () => {
+    for (const name of ['set', 'test']) {
+      const { out } = await cli(`policies ${name} --help`);
+      const example = out.slice(out.indexOf('\n{\n'), out.indexOf('\n}\n') + 3);
+      expect(parsePolicy(JSON.parse(example)).rules).toHaveLength(3);
+    }
+  });
+});
+
+describe('approvals', () => {
+  const twoOfThree = async () => {
+    const { json } = await cli('members list --json');
+    const approvers = json.data.map(({ id }: any) => id);
+    const rule: Rule = { id: 'two', kind: 'approvals', required: '2', approvers };
+    await cli(`policies set ${set} --file ${await policyFile([rule])}`);
+  };
+  let count = 0;
+  const approveAs = async (name: string, words: string, more = '') => {
+    const out = file(`approval-${count++}.json`);
+    const ran = await cli(`approve ${words} --out ${out} ${as(name)}${more}`);
+    return { ...ran, file: out };
+  };
+
+  test('two of three: each prints what it does first, and goes along in a file', async () => {
+    await twoOfThree();
+    const words = `${await pay(shop, 5)} --idempotency-key pay-1`;
+    expect((await cli(`policies test ${words}`)).code).toBe(13);
+    const without = await cli(`sign ${words}`);
+    expect([without.code, without.err]).toEqual([
+      13,
+      expect.stringContaining('approvals_missing: rule two: 0 (limit: 2 of 3 approvers)'),
+    ]);
+    expect(without.err).toContain('--idempotency-key pay-1');
+    const bob = await approveAs('bob', words);
+    expect(bob.code).toBe(0);
+    expect(bob.err).toContain(`to ${shop}`);
+    expect(bob.out).toMatch(/^decision +approve$/m);
+    expect((await stat(bob.file)).size).toBeGreaterThan(100);
+    const one = await cli(`sign ${words} --approval ${bob.file} --json`);
+    expect([one.code, one.error.problems[0].detail]).toEqual([13, expect.stringContaining('rule two: 1')]);
+    const carol = await approveAs('carol', words, ' --json');
+    expect(carol.json).toMatchObject({
+      decision: 'approve',
+      file: carol.file,
+      intent: { kind: 'transaction' },
+    });
+    expect(JSON.parse(await readFile(carol.file, 'utf8'))).toEqual(carol.json.approval);
+    const both = `${words} --approval ${bob.file} --approval ${carol.file}`;
+    expect((await cli(`policies test ${both}`)).code).toBe(0);
+    expect((await cli(`signatures preview ${both} --json`)).json).toMatchObject({
+      operationDigest: carol.json.operation,
+      policy: { outcome: 'allow' },
+    });
+    const signed = await cli(`sign ${both} --json`);
+    expect(signed.json).toMatchObject({ state: 'completed', wallet });
+    expect(base64.decode(signed.json.signedTransaction).length).toBeGreaterThan(64);
+  });
+
+  test("one's own does not count, and one of another operation is refused", async () => {
+    await twoOfThree();
+    const words = `${await pay(shop, 5)} --idempotency-key pay-2`;
+    const [bob, carol] = [await approveAs('bob', words), await approveAs('carol', words)];
+    const own = await cli(`sign ${words} --approval ${bob.file} --approval ${carol.file} ${as('bob')}`);
+    expect(own.code).toBe(13);
+    expect(own.err).toContain('nobody approves their own request');
+    for (const other of [
+      `${await pay(thief, 5)} --idempotency-key pay-2`,
+      `${await pay(shop, 5)} --idempotency-key pay-3`,
+    ]) {
+      const wrong = await cli(`sign ${other} --approval ${bob.file} --json`);
+      expect([wrong.code, wrong.error.code]).toEqual([4, 'authorisation_mismatch']);
+    }
+  });
+
+  test('--reject is a word too', async () => {
+    await twoOfThree();
+    const words = `${await pay(shop, 5)} --idempotency-key pay-4`;
+    const [bob, carol] = [
+      await approveAs('bob', words, ' --reject'),
+      await approveAs('carol', words, ' --reject'),
+    ];
+    expect(bob.out).toMatch(/^decision +reject$/m);
+    const denied = await cli(`sign ${words} --approval ${bob.file} --approval ${carol.file}`);
+    expect([denied.code, denied.err]).toEqual([12, expect.stringContaining('approvals_rejected: rule two')]);
+  });
+
+  test('what cannot be is a usage error, and no file is overwritten', async () => {
+    const words = await pay(shop, 5);
+    expect((await cli(`approve ${words} --out x`)).err).toContain('--idempotency-key is missing');
+    expect((await cli(`approve ${words} --idempotency-key k`)).err).toContain('--out is missing');
+    const there = await cli(`approve ${words} --idempotency-key k --out ${file('run.json')}`);
+    expect([there.code, there.err]).toEqual([2, expect.stringContaining('is there already')]);
+    const noKey = await cli(`sign ${words} --approval ${file('run.json')}`);
+    expect([noKey.code, noKey.err]).toEqual([2, expect.stringContaining('--idempotency-key')]);
+    const none = await cli(`sign ${words} --idempotency-key k --approval ${file('run.json')}`);
+    expect([none.code, none.err]).toEqual([2, expect.stringContaining('is not an approval')]);
+  });
+});
