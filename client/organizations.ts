@@ -28,7 +28,7 @@ export type Founded = Answer<'createOrganization'>;
 
 /** The statement that makes the organization, and its id: fixed before anybody is asked. */
 export function foundingStatement(
-  { name, owner, scopes = ['view', 'create_wallet', 'sign'] }: Founding,
+  { name, owner, scopes = ['view', 'create_wallet', 'sign', 'approve'] }: Founding,
   nowMs: number,
   nonce: Bytes,
 ): { readonly statement: FoundingStatement; readonly organization: string } {
