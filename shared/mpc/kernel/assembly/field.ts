@@ -4,14 +4,11 @@
 // q = 2^256 - c with c = 0x1_45512319_50B75FC4_402DA173_2FC9BEBF, so 2^256 may be replaced by c.
 // `extra` is a public 0 or 1: with 1 everything is mod q - 1, whose c is larger by one.
 
-/** Working memory of this file, cleared by the host after every call: 4096..8191. */
-const WIDE: usize = 4096; // 18 limbs
+/** Working memory of this file and of rows.ts, cleared by the host after every call: 4096..8191. */
+export const WIDE: usize = 4096; // 18 limbs
 const TURN: usize = 4096 + 96; // 18 limbs
-const ONE: usize = 4096 + 192; // 8 limbs
-const TWO: usize = 4096 + 224; // 8 limbs
-const THREE: usize = 4096 + 256; // 8 limbs
-const SUMS: usize = 4096 + 320; // 2 x 24 limbs
-const FACTORS: usize = 4096 + 512; // up to 8 x 8 limbs
+export const ONE: usize = 4096 + 192; // 8 limbs
+export const TWO: usize = 4096 + 224; // 8 limbs
 
 const C0: u64 = 0x2fc9bebf;
 const C1: u64 = 0x402da173;
@@ -28,7 +25,7 @@ const LOW: u64 = 0xffffffff;
 /** Big-endian bytes to limbs. */
 // @ts-ignore: decorator
 @inline
-function read(to: usize, from: usize): void {
+export function read(to: usize, from: usize): void {
   store<u32>(to, bswap<u32>(load<u32>(from, 28)), 0);
   store<u32>(to, bswap<u32>(load<u32>(from, 24)), 4);
   store<u32>(to, bswap<u32>(load<u32>(from, 20)), 8);
@@ -42,12 +39,12 @@ function read(to: usize, from: usize): void {
 /** Limbs to big-endian bytes. The conversion is its own inverse. */
 // @ts-ignore: decorator
 @inline
-function write(to: usize, from: usize): void {
+export function write(to: usize, from: usize): void {
   read(to, from);
 }
 
 /** 17 limbs += a·b. The sum must stay below 2^544. */
-function multiplyAdd(sum: usize, a: usize, b: usize): void {
+export function multiplyAdd(sum: usize, a: usize, b: usize): void {
   const a0: u64 = load<u32>(a, 0);
   const a1: u64 = load<u32>(a, 4);
   const a2: u64 = load<u32>(a, 8);
@@ -85,7 +82,7 @@ function multiplyAdd(sum: usize, a: usize, b: usize): void {
 }
 
 /** 17 limbs += 8 limbs & mask. */
-function addMasked(sum: usize, a: usize, mask: u32): void {
+export function addMasked(sum: usize, a: usize, mask: u32): void {
   let t: u64 = 0;
   for (let i: usize = 0; i < 32; i += 4) {
     t += <u64>load<u32>(sum + i) + <u64>(load<u32>(a + i) & mask);
@@ -100,7 +97,7 @@ function addMasked(sum: usize, a: usize, mask: u32): void {
 }
 
 /** 9 limbs += 8 limbs & mask. */
-function addMaskedNarrow(sum: usize, a: usize, mask: u32): void {
+export function addMaskedNarrow(sum: usize, a: usize, mask: u32): void {
   let t: u64 = <u64>load<u32>(sum, 0) + <u64>(load<u32>(a, 0) & mask);
   store<u32>(sum, <u32>t, 0);
   t = (t >> 32) + <u64>load<u32>(sum, 4) + <u64>(load<u32>(a, 4) & mask);
@@ -153,7 +150,7 @@ function foldHigh(to: usize, from: usize, count: usize, extra: u64): void {
 }
 
 /** to = 8 limbs below 2^256, less q if they are not below q. */
-function subtractOnce(to: usize, from: usize, extra: u64): void {
+export function subtractOnce(to: usize, from: usize, extra: u64): void {
   let t: i64 = 0;
   t = <i64>load<u32>(from, 0) - <i64>(Q0 - extra);
   const d0 = <u32>t;
@@ -184,7 +181,7 @@ function subtractOnce(to: usize, from: usize, extra: u64): void {
 }
 
 /** 8 limbs = 17 limbs mod q, for numbers below 2^530. */
-function reduceWide(to: usize, wide: usize, extra: u64): void {
+export function reduceWide(to: usize, wide: usize, extra: u64): void {
   // 9 high limbs, at most 2^274: the sum is below 2^404. Then 6 limbs, at most 2^148: below 2^278.
   foldHigh(TURN, wide, 9, extra);
   foldHigh(wide, TURN, 6, extra);
@@ -192,7 +189,7 @@ function reduceWide(to: usize, wide: usize, extra: u64): void {
 }
 
 /** 8 limbs = 9 limbs mod q. */
-function reduceNarrow(to: usize, narrow: usize, extra: u64): void {
+export function reduceNarrow(to: usize, narrow: usize, extra: u64): void {
   // One high limb: what comes out is below 2^256 + 2^161.
   let high: u64 = load<u32>(narrow, 32);
   let t: u64;
@@ -234,7 +231,7 @@ function reduceNarrow(to: usize, narrow: usize, extra: u64): void {
 }
 
 /** to = q - a for a below q (q for 0). */
-function complement(to: usize, a: usize): void {
+export function complement(to: usize, a: usize): void {
   let t: i64 = <i64>Q0 - <i64>load<u32>(a, 0);
   store<u32>(to, <u32>t, 0);
   t = <i64>Q1 - <i64>load<u32>(a, 4) + (t >> 32);
@@ -256,19 +253,13 @@ function complement(to: usize, a: usize): void {
 /** 18 limbs of zeros. Single stores: for so few bytes they are faster than memory.fill. */
 // @ts-ignore: decorator
 @inline
-function clear(at: usize): void {
+export function clear(at: usize): void {
   const zero = i64x2.splat(0);
   v128.store(at, zero, 0);
   v128.store(at, zero, 16);
   v128.store(at, zero, 32);
   v128.store(at, zero, 48);
   store<u64>(at, 0, 64);
-}
-
-// @ts-ignore: decorator
-@inline
-function maskOf(bits: usize, j: usize): u32 {
-  return 0 - ((<u32>load<u8>(bits + (j >> 3)) >> <u32>(j & 7)) & 1);
 }
 
 /** 32 bytes = a + b. */
@@ -345,89 +336,5 @@ export function reduceBlocks(to: usize, from: usize, count: usize, extra: u64): 
       t >>= 32;
     }
     write(to + 32 * n, ONE);
-  }
-}
-
-/** 32 bytes = the sum of the 512 numbers whose bit is set. */
-export function sumSelected(to: usize, numbers: usize, bits: usize): void {
-  clear(WIDE);
-  for (let j: usize = 0; j < 512; j++) {
-    read(ONE, numbers + 32 * j);
-    addMaskedNarrow(WIDE, ONE, maskOf(bits, j));
-  }
-  // Below 2^265.
-  reduceNarrow(ONE, WIDE, 0);
-  write(to, ONE);
-}
-
-/** 512 rows of 4: alpha0 - alpha1 + inputs. */
-export function maskRows(to: usize, alpha0: usize, alpha1: usize, inputs: usize): void {
-  for (let i: usize = 0; i < 4; i++) read(FACTORS + 32 * i, inputs + 32 * i);
-  for (let n: usize = 0; n < 2048; n++) {
-    clear(WIDE);
-    read(WIDE, alpha0 + 32 * n);
-    read(ONE, alpha1 + 32 * n);
-    subtractOnce(TWO, ONE, 0);
-    complement(ONE, TWO);
-    addMaskedNarrow(WIDE, ONE, 0xffffffff);
-    addMaskedNarrow(WIDE, FACTORS + 32 * (n & 3), 0xffffffff);
-    reduceNarrow(ONE, WIDE, 0);
-    write(to + 32 * n, ONE);
-  }
-}
-
-/** 512 rows of 4: gamma + bit·masked. */
-export function openRows(to: usize, gamma: usize, bits: usize, masked: usize): void {
-  for (let n: usize = 0; n < 2048; n++) {
-    clear(WIDE);
-    read(WIDE, gamma + 32 * n);
-    read(ONE, masked + 32 * n);
-    addMaskedNarrow(WIDE, ONE, maskOf(bits, n >> 2));
-    reduceNarrow(ONE, WIDE, 0);
-    write(to + 32 * n, ONE);
-  }
-}
-
-/**
- * For 512 rows v: check = v_{2+k} + theta_{k,0}·v_0 + theta_{k,1}·v_1 - bit·eta_k (k = 0, 1), and
- * sums_i = sum of gadget·v_i (i = 0, 1).
- */
-export function foldRows(
-  check: usize,
-  sums: usize,
-  rows: usize,
-  theta: usize,
-  gadget: usize,
-  bits: usize,
-  eta: usize,
-): void {
-  for (let i: usize = 0; i < 4; i++) read(FACTORS + 32 * i, theta + 32 * i);
-  for (let k: usize = 0; k < 2; k++) {
-    read(ONE, eta + 32 * k);
-    complement(FACTORS + 128 + 32 * k, ONE);
-    clear(SUMS + 96 * k);
-  }
-  for (let j: usize = 0; j < 512; j++) {
-    const row = rows + 128 * j;
-    const mask = maskOf(bits, j);
-    read(ONE, row);
-    read(TWO, row + 32);
-    read(THREE, gadget + 32 * j);
-    // 512 products below 2^512 each: below 2^521.
-    multiplyAdd(SUMS, THREE, ONE);
-    multiplyAdd(SUMS + 96, THREE, TWO);
-    for (let k: usize = 0; k < 2; k++) {
-      clear(WIDE);
-      read(WIDE, row + 64 + 32 * k);
-      multiplyAdd(WIDE, FACTORS + 64 * k, ONE);
-      multiplyAdd(WIDE, FACTORS + 64 * k + 32, TWO);
-      addMasked(WIDE, FACTORS + 128 + 32 * k, mask);
-      reduceWide(THREE, WIDE, 0);
-      write(check + 64 * j + 32 * k, THREE);
-    }
-  }
-  for (let i: usize = 0; i < 2; i++) {
-    reduceWide(ONE, SUMS + 96 * i, 0);
-    write(sums + 32 * i, ONE);
   }
 }
