@@ -13,7 +13,7 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-l
 import { CustodyError } from '#shared/errors.ts';
 import { problemMediaType, problemOf } from '#shared/wire/problem.ts';
 import { verifyPeerCertificate } from '../functions/adapters/peer-certificate.ts';
-import type { TlsFolder, TlsMaterial } from '../functions/adapters/tls-folder.ts';
+import { serverDemands, type TlsFolder } from '../functions/adapters/tls-folder.ts';
 import { lambdaContext, proxyEvent } from './event.ts';
 
 export type LambdaHandler = (event: APIGatewayProxyEvent, context: Context) => Promise<APIGatewayProxyResult>;
@@ -47,7 +47,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     serve(request, response, options).catch(() => response.destroy());
   };
   let material = tls && (await tls());
-  const tlsServer = material && createTlsServer({ ...limits, ...demands(material) }, listener);
+  const tlsServer = material && createTlsServer({ ...limits, ...serverDemands(material) }, listener);
   const server: Server = tlsServer ?? createServer(limits, listener);
   // Longer than clients keep an idle connection: the one that closes is the one that may still send.
   server.keepAliveTimeout = 65_000;
@@ -60,7 +60,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
   const renewal = setInterval(async () => {
     try {
       const newest = await tls?.();
-      if (newest && newest !== material) tlsServer?.setSecureContext(demands(newest));
+      if (newest && newest !== material) tlsServer?.setSecureContext(serverDemands(newest));
       material = newest;
     } catch {
       // Nothing to renew with. Requests are refused for as long as the folder is incomplete.
@@ -83,16 +83,6 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     },
   };
 }
-
-const demands = ({ own, trust }: TlsMaterial) => ({
-  key: own,
-  cert: own,
-  ca: trust.ca,
-  crl: trust.crl,
-  minVersion: 'TLSv1.3' as const,
-  requestCert: true,
-  rejectUnauthorized: true,
-});
 
 /** NaN if the request does not say. */
 const declaredLength = (request: IncomingMessage): number => Number(request.headers['content-length'] ?? NaN);

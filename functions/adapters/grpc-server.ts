@@ -10,7 +10,7 @@ import type { ConnectRouter, ContextValues } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import type { Bytes } from '#shared/bytes.ts';
 import { verifyPeerCertificate } from './peer-certificate.ts';
-import type { TlsFolder, TlsMaterial } from './tls-folder.ts';
+import { serverDemands, type TlsFolder } from './tls-folder.ts';
 
 export interface GrpcServerOptions {
   readonly routes: (router: ConnectRouter) => void;
@@ -39,7 +39,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     acceptCompression: [],
     contextValues: (request) => contextOf(keyHashes.get(request) ?? new Uint8Array()),
   });
-  const server = createSecureServer(demands(material), (request, response) => {
+  const server = createSecureServer(serverDemands(material), (request, response) => {
     keyHashOf(request, tls).then(
       (keyHash) => {
         keyHashes.set(request, keyHash);
@@ -57,7 +57,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const renewal = setInterval(async () => {
     try {
       const newest = await tls();
-      if (newest !== material) server.setSecureContext(demands(newest));
+      if (newest !== material) server.setSecureContext(serverDemands(newest));
       material = newest;
     } catch {
       // Nothing to renew with. Requests are refused for as long as the folder is incomplete.
@@ -89,13 +89,3 @@ async function keyHashOf(request: Http2ServerRequest, tls: TlsFolder): Promise<B
   const { trust } = await tls();
   return verifyPeerCertificate(trust, pem, 'client', Date.now());
 }
-
-const demands = ({ own, trust }: TlsMaterial) => ({
-  key: own,
-  cert: own,
-  ca: trust.ca,
-  crl: trust.crl,
-  minVersion: 'TLSv1.3' as const,
-  requestCert: true,
-  rejectUnauthorized: true,
-});

@@ -27,6 +27,17 @@ export type TlsFolder = () => Promise<TlsMaterial>;
 
 const files = ['own.pem', 'peer-ca.pem', 'peer-crl.pem'] as const;
 
+/** What a TLS server of this node asks of who connects: a certificate of the peer's authority, TLS 1.3. */
+export const serverDemands = ({ own, trust }: TlsMaterial) => ({
+  key: own,
+  cert: own,
+  ca: trust.ca,
+  crl: trust.crl,
+  minVersion: 'TLSv1.3' as const,
+  requestCert: true,
+  rejectUnauthorized: true,
+});
+
 /** @param everyMs how long an answer is good without a look at the disk */
 export function tlsFolder(folder: string, peer: NodeName, everyMs = 1_000): TlsFolder {
   const paths = files.map((name) => join(folder, name));
