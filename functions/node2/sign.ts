@@ -172,7 +172,7 @@ async function beside(check: Promise<unknown>, opening: Promise<KeyShares>): Pro
   throw checked.status === 'rejected' ? checked.reason : (opened as PromiseRejectedResult).reason;
 }
 
-/** What the session's item says besides its state: the intent, for the audit log. */
+/** What the session's item says besides its state: which key signs for which operation. */
 const factsOf = ({ key, operation, index }: Admitted) => ({
   key: key.key,
   epoch: key.epoch,

@@ -82,16 +82,6 @@ export function callEffects(chain: ChainInfo, from: string, to: string, data: He
         },
       ];
     case 'approve':
-      return [
-        {
-          type: 'approve',
-          from,
-          to: text(0),
-          asset: asset('erc20'),
-          amount: amountText(number(1)),
-          details: { method: name, standard: 'erc20 or erc721' },
-        },
-      ];
     case 'increaseAllowance':
       return [
         {
@@ -100,7 +90,8 @@ export function callEffects(chain: ChainInfo, from: string, to: string, data: He
           to: text(0),
           asset: asset('erc20'),
           amount: amountText(number(1)),
-          details: { method: name },
+          // As with transferFrom, the selector of approve is shared.
+          details: { method: name, ...(name === 'approve' && { standard: 'erc20 or erc721' }) },
         },
       ];
     case 'setApprovalForAll':
