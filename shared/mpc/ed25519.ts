@@ -27,7 +27,9 @@ export const isZero = (a: EdScalar): boolean => sodium.is_zero(a);
 
 /** A uniform non-zero scalar. */
 export function randomScalar(random: Random): EdScalar {
-  const x = reduceWide(random(64));
+  const wide = random(64);
+  const x = reduceWide(wide);
+  wide.fill(0);
   // Probability 2^-252; a caller with broken randomness gets an error, not a zero key.
   if (isZero(x)) throw new RangeError('randomness is broken');
   return x;

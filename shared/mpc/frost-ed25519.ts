@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { type Bytes, concat, utf8 } from '../bytes.ts';
 import { Abort } from '../errors.ts';
 import { addPoints, type EdPoint, type EdScalar, isZero, mulReceived, reduceWide } from './ed25519.ts';
+import { wiping } from './wipe.ts';
 
 const context = 'FROST-ED25519-SHA512-v1';
 
@@ -27,7 +28,9 @@ const prefix = {
 const H1 = (...m: readonly Bytes[]): EdScalar => reduceWide(sha512(prefix.rho, ...m));
 /** Undecorated: the challenge of RFC 8032. */
 const H2 = (...m: readonly Bytes[]): EdScalar => reduceWide(sha512(...m));
-const H3 = (...m: readonly Bytes[]): EdScalar => reduceWide(sha512(prefix.nonce, ...m));
+/** Its result is a nonce. */
+const H3 = (...m: readonly Bytes[]): EdScalar =>
+  wiping(({ secret }) => reduceWide(secret(sha512(prefix.nonce, ...m))));
 const H4 = (...m: readonly Bytes[]): Bytes => sha512(prefix.msg, ...m);
 const H5 = (...m: readonly Bytes[]): Bytes => sha512(prefix.com, ...m);
 

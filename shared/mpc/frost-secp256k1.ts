@@ -8,15 +8,15 @@ import { createHash } from 'node:crypto';
 import { type Bytes, concat, u8, u16be, utf8 } from '../bytes.ts';
 import { Abort } from '../errors.ts';
 import { addPublic, isZero, mulPublic, type Point, reduce, type Scalar } from './secp256k1.ts';
+import { wipe, wiping } from './wipe.ts';
 
 export const taprootContext = 'FROST-secp256k1-SHA256-TR-v1';
 
-const sha256 = (...parts: readonly Bytes[]): Bytes =>
-  new Uint8Array(
-    createHash('sha256')
-      .update(concat(...parts))
-      .digest(),
-  );
+function sha256(...parts: readonly Bytes[]): Bytes {
+  const h = createHash('sha256');
+  for (const part of parts) h.update(part);
+  return new Uint8Array(h.digest());
+}
 
 /** RFC 9380, 5.3.1 with SHA-256, for 48 bytes. @param dst at most 255 bytes */
 export function expandMessageXmd48(message: Bytes, dst: Bytes): Bytes {
@@ -28,12 +28,15 @@ export function expandMessageXmd48(message: Bytes, dst: Bytes): Bytes {
     u8(2),
     dstPrime,
   );
-  return concat(b1, b2.subarray(0, 16));
+  const out = concat(b1, b2.subarray(0, 16));
+  // A nonce may come of it.
+  wipe(b0, b1, b2);
+  return out;
 }
 
 /** RFC 9380 hash_to_field for the group order: H1 and H3 of RFC 9591. */
 const hashToScalar = (context: string, purpose: 'rho' | 'nonce', message: Bytes): Scalar =>
-  reduce(expandMessageXmd48(message, utf8(`${context}${purpose}`)));
+  wiping(({ secret }) => reduce(secret(expandMessageXmd48(message, utf8(`${context}${purpose}`)))));
 
 /**
  * One nonce: `H3(fresh ‖ secret ‖ more)`, RFC 9591 4.1 with the request mixed in, so that broken randomness

@@ -13,6 +13,7 @@ import { type Bytes, equalBytes } from '../bytes.ts';
 import { Abort } from '../errors.ts';
 import type { Random } from './hash.ts';
 import { kernel } from './kernel/kernel.ts';
+import { wiping } from './wipe.ts';
 
 /** 32 bytes, big-endian, smaller than the group order q. Zero is allowed unless a function says otherwise. */
 export type Scalar = Uint8Array & { readonly secp256k1Scalar: true };
@@ -54,7 +55,8 @@ export function reduce(b: Bytes): Scalar {
 }
 /** A uniform non-zero scalar from 48 uniform bytes: OS2IP mod (q-1), plus 1. */
 export const reduceNonZero = (b: Bytes): Scalar => kernel.reduceNonZero(b);
-export const randomScalar = (random: Random): Scalar => reduceNonZero(random(48));
+export const randomScalar = (random: Random): Scalar =>
+  wiping(({ secret }) => reduceNonZero(secret(random(48))));
 
 const order = scalarFrom(q - 1n);
 order[31] = (order[31] as number) + 1;
@@ -144,8 +146,10 @@ export function mulPublic(n: Scalar, P: Point): Point | null {
  * variable-time multiplication only ever sees uniform scalars. One point if x = a.
  */
 export function maskedSummands(x: Scalar, P: Point, random: Random): readonly Point[] {
-  const a = randomScalar(random);
-  return [mulPublic(a, P), mulPublic(sub(x, a), P)].filter((A) => A !== null);
+  return wiping(({ secret }) => {
+    const a = secret(randomScalar(random));
+    return [mulPublic(a, P), mulPublic(secret(sub(x, a)), P)].filter((A) => A !== null);
+  });
 }
 
 /** x·P for a secret x, see {@link maskedSummands}; null for the identity (x = 0). */

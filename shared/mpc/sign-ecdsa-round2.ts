@@ -18,7 +18,6 @@ import {
   maskedSummands,
   mul,
   mulBase,
-  negate,
   type Point,
   reduce,
   type Scalar,
@@ -29,6 +28,7 @@ import {
 import type { round2Layout } from './sign-ecdsa-messages.ts';
 import { tags } from './tags.ts';
 import { gadget, multiplyAsReceiver, multiplyAsSender, type VoleContext, type VoleShares } from './vole.ts';
+import { wiping } from './wipe.ts';
 
 export type Round2 = Fields<typeof round2Layout>;
 
@@ -157,15 +157,16 @@ export function fragment({ r, sk, phi, c, d, psi, rx, m }: FragmentParts): {
   readonly u: Scalar;
   readonly w: Scalar;
 } {
-  const phiSum = add(phi, psi);
-  const u = add(mul(r, phiSum), add(c[0], d[0]));
-  const v = add(mul(sk, phiSum), add(c[1], d[1]));
-  const w = add(mul(m, phi), mul(rx, v));
-  return { u, w };
+  return wiping(({ secret }) => {
+    const phiSum = secret(add(phi, psi));
+    const product = (a: Scalar, i: 0 | 1) => add(secret(mul(a, phiSum)), secret(add(c[i], d[i])));
+    const v = secret(product(sk, 1));
+    return { u: product(r, 0), w: add(secret(mul(m, phi)), secret(mul(rx, v))) };
+  });
 }
 
 /** sk of each node: x1 + ζ at Node 1, x2 + τ - ζ at Node 2. Secret. */
 export const shiftedShare1 = (share: EcdsaKeyShare, ssid: Bytes): Scalar =>
-  add(share.x, zeroShift(share.zseed, ssid));
+  wiping(({ secret }) => add(share.x, secret(zeroShift(share.zseed, ssid))));
 export const shiftedShare2 = (share: EcdsaKeyShare, tau: Scalar, ssid: Bytes): Scalar =>
-  add(add(share.x, tau), negate(zeroShift(share.zseed, ssid)));
+  wiping(({ secret }) => sub(secret(add(share.x, tau)), secret(zeroShift(share.zseed, ssid))));

@@ -288,6 +288,8 @@ export function p1Finish(
     d.map(secret);
     const m = reduce(request.digest);
     const own = fragment({ r: r1, sk: sk1, phi: phi1, c, d, psi: message.psi, rx, m });
+    secret(own.u);
+    secret(own.w);
     return assemble({ R, r: rx, fragments: [own, message], request });
   });
 }

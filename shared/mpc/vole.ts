@@ -18,7 +18,7 @@ import type { Layout, RawFields } from './layout.ts';
 import { shiftColumns } from './ot-extension.ts';
 import type { Scalar } from './secp256k1.ts';
 import { tags } from './tags.ts';
-import { wipe } from './wipe.ts';
+import { wipe, wiping } from './wipe.ts';
 
 export const voleLayout = [
   { name: 'A', length: 32 * WIDTH * XI, kind: 'scalars' },
@@ -89,9 +89,13 @@ export function multiplyAsSender(
   const A = arithmetic.maskRows(alpha0, alpha1, inputs);
   const t = theta(context, A, arithmetic);
   // η_k = â_k + Σ_i θ_{k,i}·a_i
-  const product = (k: 0 | 1, i: 0 | 1): Scalar =>
-    arithmetic.mul(t.slice(64 * k + 32 * i, 64 * k + 32 * i + 32) as Scalar, a[i]);
-  const etaOf = (k: 0 | 1): Scalar => arithmetic.add(aHat[k], arithmetic.add(product(k, 0), product(k, 1)));
+  const etaOf = (k: 0 | 1): Scalar =>
+    wiping(({ secret }) => {
+      // θ is public: a product of it would give the input away.
+      const product = (i: 0 | 1) =>
+        secret(arithmetic.mul(t.slice(64 * k + 32 * i, 64 * k + 32 * i + 32) as Scalar, a[i]));
+      return arithmetic.add(aHat[k], secret(arithmetic.add(product(0), product(1))));
+    });
   const eta = concat(etaOf(0), etaOf(1));
   const folded = arithmetic.foldRows({
     rows: alpha0,
