@@ -119,7 +119,10 @@ export const isBlockchain = (name: unknown): name is Blockchain =>
 /** @throws {CustodyError} `blockchain_unsupported` */
 export function chainInfo(name: unknown): ChainInfo {
   if (!isBlockchain(name))
-    throw new CustodyError('blockchain_unsupported', 'This blockchain is not supported');
+    throw new CustodyError(
+      'blockchain_unsupported',
+      `no such blockchain: ${JSON.stringify(name)?.slice(0, 40)}; one of ${Object.keys(table).join(', ')}`,
+    );
   return blockchains[name];
 }
 
