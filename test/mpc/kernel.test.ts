@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Bytes, toHex } from '#shared/bytes.ts';
@@ -233,19 +233,25 @@ describe('the module that is checked in', () => {
     expect(readFileSync(file, 'utf8')).toBe(kernelModule(compileKernel()));
   }, 60_000);
 
-  test('the source of the field arithmetic branches on the public exponent alone', () => {
-    const source = readFileSync(
-      new URL('../../shared/mpc/kernel/assembly/field.ts', import.meta.url),
-      'utf8',
-    );
-    const branches = source
-      .split('\n')
-      .filter((line) => /\bif \(|\?|switch|while/.test(line) && !/^\s*\/\//.test(line));
-    expect(branches.map((line) => line.trim())).toEqual([
-      'if (exponentBit(i)) {',
-      'if (i < 64) word = 0xbfd25e8cd036413f;',
-      'else if (i < 128) word = 0xbaaedce6af48a03b;',
-      'else if (i < 192) word = 0xfffffffffffffffe;',
+  test('every source branches on public values alone: the exponent, row numbers, a public offset', () => {
+    const folder = new URL('../../shared/mpc/kernel/assembly/', import.meta.url);
+    const branches = readdirSync(folder)
+      .filter((name) => name !== 'index.ts')
+      .sort()
+      .flatMap((name) =>
+        readFileSync(new URL(name, folder), 'utf8')
+          .split('\n')
+          .filter((line) => /\bif \(|\?|switch|while|&&|\|\|/.test(line) && !/^\s*(\/\/|\/?\*)/.test(line))
+          .map((line) => `${name}: ${line.trim()}`),
+      );
+    expect(branches).toEqual([
+      'field.ts: if (exponentBit(i)) {',
+      'field.ts: if (i < 64) word = 0xbfd25e8cd036413f;',
+      'field.ts: else if (i < 128) word = 0xbaaedce6af48a03b;',
+      'field.ts: else if (i < 192) word = 0xfffffffffffffffe;',
+      'keccak.ts: const at = row & 1 ? SECOND : FIRST;',
+      'keccak.ts: if (bitAt) store<u8>(at + bitAt, (load<u8>(bits + (row >> 3)) >> <u8>(row & 7)) & 1);',
+      'keccak.ts: if (!(row & 1)) continue;',
     ]);
   });
 });
