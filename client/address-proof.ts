@@ -12,7 +12,8 @@ import {
   walletPath,
 } from '../shared/chains/chains.ts';
 import type { WalletKey } from '../shared/chains/payload.ts';
-import { type Attested, type NodeName, openAttested, pointOfSpki } from '../shared/crypto/attestation.ts';
+import { type Attested, type NodeName, openAttested } from '../shared/crypto/attestation.ts';
+import { pointOfSpki } from '../shared/crypto/spki.ts';
 import type { AddressProof } from '../shared/wire/resources.ts';
 import type { Answer } from '../shared/wire/routes.ts';
 import { derivePublicKey } from './derive.ts';

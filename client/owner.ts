@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import { fromBase64url, toBase64url } from '../shared/bytes.ts';
-import { pointOfSpki } from '../shared/crypto/attestation.ts';
+import { pointOfSpki } from '../shared/crypto/spki.ts';
 import type { KnownHead } from '../shared/registry/head.ts';
 import { type CredentialKey, ed25519Key, requestSigner } from './credential.ts';
 

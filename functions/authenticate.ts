@@ -4,8 +4,8 @@
  * @module
  */
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
-import { type Bytes, concat, fromBase64url } from '#shared/bytes.ts';
-import { spkiOfPoint } from '#shared/crypto/attestation.ts';
+import { type Bytes, fromBase64url } from '#shared/bytes.ts';
+import { spkiOfEd25519, spkiOfPoint } from '#shared/crypto/spki.ts';
 import { CustodyError } from '#shared/errors.ts';
 import { type ActorRequest, signatureClaim, verifyHttpSignature } from '#shared/intent/http-signature.ts';
 import { inRanges } from '#shared/registry/cidr.ts';
@@ -75,8 +75,6 @@ export function requireAddress({ registry, credential }: Actor, sourceIp: string
     throw new CustodyError('address_refused', 'the API key is not valid from this address');
 }
 
-const ed25519Prefix = Uint8Array.from([0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0]);
-
 /** By OpenSSL, twenty times faster than the client's check, and stricter: what it accepts, that one accepts too. */
 export function verifyWithOpenssl(credential: PublicKey, message: Bytes, signature: Bytes): boolean {
   if (signature.length !== 64) return false;
@@ -93,6 +91,6 @@ export function verifyWithOpenssl(credential: PublicKey, message: Bytes, signatu
 /** OpenSSL takes longer to parse a key than to verify with it. */
 const keyObject = recent(1_000, (_: string, { algorithm, publicKey }: PublicKey): KeyObject => {
   const raw = fromBase64url(publicKey);
-  const spki = algorithm === 'ed25519' ? concat(ed25519Prefix, raw) : spkiOfPoint(raw);
+  const spki = algorithm === 'ed25519' ? spkiOfEd25519(raw) : spkiOfPoint(raw);
   return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
 });

@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import { type Bytes, fromBase64url } from '#shared/bytes.ts';
-import { pointOfSpki } from '#shared/crypto/attestation.ts';
+import { pointOfSpki } from '#shared/crypto/spki.ts';
 import type { AwsOptions } from './adapters/aws.ts';
 
 /** Requests per minute; one more is answered with 429. */

@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 import { fromBase64url } from '#shared/bytes.ts';
-import { pointOfSpki } from '#shared/crypto/attestation.ts';
+import { pointOfSpki } from '#shared/crypto/spki.ts';
 
 /** The file is not one that stacks can be made from; the message lists every reason with its place. */
 export class ConfigError extends Error {

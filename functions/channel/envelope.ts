@@ -13,6 +13,7 @@ import {
   type NodeName,
   verifyDelegation,
 } from '#shared/crypto/attestation.ts';
+import { spkiOfEd25519 } from '#shared/crypto/spki.ts';
 import { type Signed, SignedSchema } from '../../proto/generated/planbok/node/v1/node_pb.ts';
 import { recent } from '../recent.ts';
 import type { Voice } from './identity.ts';
@@ -136,11 +137,9 @@ function assertHead(content: Signed, expected: Partial<EnvelopeHead>): void {
     throw new Dropped('another session');
 }
 
-const spkiPrefix = Uint8Array.from([0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00]);
-
 /** Of the few keys that a peer speaks with. */
 const ed25519Key = recent(4, (publicKey: string): KeyObject => {
   const raw = fromBase64url(publicKey);
   if (raw.length !== 32) throw new Dropped('not a key');
-  return createPublicKey({ key: Buffer.from(concat(spkiPrefix, raw)), format: 'der', type: 'spki' });
+  return createPublicKey({ key: Buffer.from(spkiOfEd25519(raw)), format: 'der', type: 'spki' });
 });

@@ -8,6 +8,7 @@ import { ed25519 } from '@noble/curves/ed25519.js';
 import { p256 } from '@noble/curves/nist.js';
 import { type Bytes, concat, fromBase64url, toBase64url, utf8 } from '../bytes.ts';
 import { canonicalBytes, type Tagged } from '../intent/canonical.ts';
+import { pointOfSpki } from './spki.ts';
 
 export type NodeName = 'node1' | 'node2';
 
@@ -45,20 +46,6 @@ export interface Attested<D extends Said = Said> {
   readonly delegation: { readonly signed: string; readonly signature: string };
   readonly signature: string;
 }
-
-/** DER SubjectPublicKeyInfo of a P-256 key: a fixed prefix and the 65-byte uncompressed point. */
-const spkiPrefix = Uint8Array.from([
-  0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
-  0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
-]);
-
-/** The 65-byte point of a P-256 SubjectPublicKeyInfo. @throws {Error} if it is anything else. */
-export function pointOfSpki(spki: Bytes): Bytes {
-  if (spki.length !== 91 || !spkiPrefix.every((b, i) => b === spki[i])) throw new Error('not a P-256 key');
-  return spki.subarray(26);
-}
-
-export const spkiOfPoint = (point: Bytes): Bytes => concat(spkiPrefix, point);
 
 /** Did the identity key sign this delegation? */
 export function verifyDelegation({ signed, signature }: Delegation, identity: Bytes): boolean {

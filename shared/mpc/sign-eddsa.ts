@@ -16,7 +16,8 @@
  */
 import { createPublicKey, verify } from 'node:crypto';
 import sodium from 'libsodium-wrappers-sumo';
-import { type Bytes, concat, equalBytes, fromHex } from '../bytes.ts';
+import { type Bytes, concat, equalBytes } from '../bytes.ts';
+import { spkiOfEd25519 } from '../crypto/spki.ts';
 import { Abort } from '../errors.ts';
 import type { Role } from './context.ts';
 import type { DerivedEd25519 } from './derive.ts';
@@ -130,12 +131,10 @@ export function p2Respond(share: EdKeyShare, request: EddsaRequest, S1: Bytes, r
   });
 }
 
-const spkiPrefix = fromHex('302a300506032b6570032100');
-
 /** RFC 8032 verification by OpenSSL and by libsodium (cofactorless both; the latter also refuses small orders). */
 export function verifyEddsa(A: Bytes, message: Bytes, signature: Bytes): boolean {
   if (A.length !== 32 || signature.length !== 64) return false;
-  const key = createPublicKey({ key: Buffer.from(concat(spkiPrefix, A)), format: 'der', type: 'spki' });
+  const key = createPublicKey({ key: Buffer.from(spkiOfEd25519(A)), format: 'der', type: 'spki' });
   return verify(null, message, key, signature) && sodium.crypto_sign_verify_detached(signature, message, A);
 }
 

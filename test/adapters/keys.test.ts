@@ -17,7 +17,7 @@ import { memoryKeyService } from '../../functions/adapters/memory.ts';
 import type { KeyService } from '../../functions/ports.ts';
 import { ensureKeys } from '../../local/keys.ts';
 import { createTables } from '../../local/tables.ts';
-import { pointOfSpki } from '../../shared/crypto/attestation.ts';
+import { pointOfSpki } from '../../shared/crypto/spki.ts';
 import { startTestAccount, type TestAccount, testCredential } from '../support/local-aws.ts';
 
 interface Service {

@@ -18,13 +18,8 @@ import {
   type ToSign,
   type WalletKey,
 } from '../../shared/chains/payload.ts';
-import {
-  attest,
-  type Delegation,
-  type NodeName,
-  type Said,
-  spkiOfPoint,
-} from '../../shared/crypto/attestation.ts';
+import { attest, type Delegation, type NodeName, type Said } from '../../shared/crypto/attestation.ts';
+import { spkiOfPoint } from '../../shared/crypto/spki.ts';
 import { CustodyError } from '../../shared/errors.ts';
 import { type Authorisation, assertAuthorises, assertFresh } from '../../shared/intent/authorisation.ts';
 import { signatureOperation, walletSetOperation, walletsOperation } from '../../shared/intent/build.ts';
