@@ -46,7 +46,7 @@ interface Bucket {
   readonly atMs: number;
 }
 
-/** Buckets kept; a full one says nothing and may be forgotten. */
+/** Buckets kept. The one that was asked for longest ago goes first: a crowd of new names frees no busy one. */
 const remembered = 10_000;
 const minuteMs = 60_000;
 
@@ -60,7 +60,9 @@ export function rateLimiter(clock: Clock, limits: Limits): RateLimiter {
   const takeFrom = (name: string, limit: number): void => {
     const tokens = tokensOf(name, limit);
     if (tokens < 1) throw new RateLimited(Math.ceil(((1 - tokens) / limit) * (minuteMs / 1000)));
-    if (buckets.size >= remembered) buckets.clear();
+    buckets.delete(name);
+    const [oldest] = buckets.keys();
+    if (oldest !== undefined && buckets.size >= remembered) buckets.delete(oldest);
     buckets.set(name, { tokens: tokens - 1, atMs: clock() });
   };
   return {
