@@ -32,6 +32,8 @@ export interface NodeConfig extends ProgramConfig {
   readonly peerIdentity: Bytes;
   /** Folder with `own.pem`, `peer-ca.pem` and `peer-crl.pem`. */
   readonly tlsFolder: string;
+  /** Folder of the audit log's write-once files; undefined: items of its table. */
+  readonly auditFolder: string | undefined;
   /** Node 1 only: where Node 2 answers. */
   readonly peerUrl: string | undefined;
   /** base64url SHA-256 of the program's bundle, which delegations name; empty if it is not known. */
@@ -91,6 +93,7 @@ const node = program.extend({
   PLANBOK_PEER_IDENTITY: spki,
   PLANBOK_PEER_URL: z.url({ protocol: /^https$/ }).optional(),
   PLANBOK_TLS_DIR: z.string().min(1),
+  PLANBOK_AUDIT_DIR: z.string().min(1).optional(),
   PLANBOK_BUNDLE: z
     .string()
     .regex(/^[A-Za-z0-9_-]{43}$/, 'must be a SHA-256, base64url')
@@ -172,6 +175,7 @@ export function readNodeConfig(expected: 'node1' | 'node2', env: Environment = p
     peerIdentity: values.PLANBOK_PEER_IDENTITY,
     peerUrl: values.PLANBOK_PEER_URL,
     tlsFolder: values.PLANBOK_TLS_DIR,
+    auditFolder: values.PLANBOK_AUDIT_DIR,
     bundle: values.PLANBOK_BUNDLE,
     leaseMs: values.PLANBOK_LEASE_MS,
     // Away from a laptop a node without an invitation founds nothing: no token has this hash.

@@ -2,6 +2,7 @@
  * What Node 2 does for Node 1, by method name.
  * @module
  */
+import { checkpoint } from '../audit/exchange.ts';
 import type { Method } from '../channel/serve.ts';
 import type { Node } from '../node.ts';
 import { dkg1, dkg2, status } from './dkg.ts';
@@ -27,4 +28,5 @@ export const methodsOf = (
   Sign1: (request) => sign1(node, request),
   Sign2: (request) => sign2(node, request),
   SignSchnorr: (request) => signSchnorr(node, request),
+  Checkpoint: (request) => checkpoint(node, request),
 });

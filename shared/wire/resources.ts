@@ -39,6 +39,15 @@ export const headReceipt = z.strictObject({
 });
 export type HeadReceipt = z.infer<typeof headReceipt>;
 
+/** A node's word that a record is, or will be within seconds, in its audit log. */
+const auditPromise = z.strictObject({
+  type: z.literal('planbok/audit-promise/v1'),
+  node: nodeName,
+  issued: decimal.describe('Epoch milliseconds'),
+  log: z.string().describe('Origin of the log'),
+  record: base64url(32).describe('Id of the record'),
+});
+
 /** A node's word that an address belongs to a key that it holds a share of. */
 export const addressProof = z.strictObject({
   type: z.literal('planbok/address-proof/v1'),
@@ -199,6 +208,7 @@ export const signature = z.object({
   intent,
   created: time,
   auditEventId: z.string(),
+  auditPromise: attested(auditPromise).optional(),
 });
 
 const outcome = z.enum(['allow', 'deny', 'needs_approval']);
