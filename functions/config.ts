@@ -21,6 +21,8 @@ export interface ProgramConfig {
   readonly rates: RateLimits;
   /** On a laptop: emulators on loopback, keys in software. */
   readonly local: boolean;
+  /** Folder of the audit log's write-once files; undefined: items of its table. */
+  readonly auditFolder: string | undefined;
 }
 
 /** What a node has besides. */
@@ -32,8 +34,6 @@ export interface NodeConfig extends ProgramConfig {
   readonly peerIdentity: Bytes;
   /** Folder with `own.pem`, `peer-ca.pem` and `peer-crl.pem`. */
   readonly tlsFolder: string;
-  /** Folder of the audit log's write-once files; undefined: items of its table. */
-  readonly auditFolder: string | undefined;
   /** Node 1 only: where Node 2 answers. */
   readonly peerUrl: string | undefined;
   /** base64url SHA-256 of the program's bundle, which delegations name; empty if it is not known. */
@@ -65,6 +65,7 @@ const program = z.object({
   PLANBOK_RATE_CREDENTIAL: perMinute.default(600),
   PLANBOK_RATE_ORGANIZATION: perMinute.default(3_000),
   PLANBOK_LOCAL: z.literal('1').optional(),
+  PLANBOK_AUDIT_DIR: z.string().min(1).optional(),
   AWS_REGION: z.string().min(1).default('us-east-1'),
   AWS_ENDPOINT_URL: z.url().optional(),
   AWS_ACCESS_KEY_ID: z.string().optional(),
@@ -93,7 +94,6 @@ const node = program.extend({
   PLANBOK_PEER_IDENTITY: spki,
   PLANBOK_PEER_URL: z.url({ protocol: /^https$/ }).optional(),
   PLANBOK_TLS_DIR: z.string().min(1),
-  PLANBOK_AUDIT_DIR: z.string().min(1).optional(),
   PLANBOK_BUNDLE: z
     .string()
     .regex(/^[A-Za-z0-9_-]{43}$/, 'must be a SHA-256, base64url')
@@ -128,6 +128,7 @@ function programOf(values: z.infer<typeof program>): ProgramConfig {
       organization: values.PLANBOK_RATE_ORGANIZATION,
     },
     local,
+    auditFolder: values.PLANBOK_AUDIT_DIR,
     aws: local ? localAws(values) : realAws(values),
   };
 }
@@ -175,7 +176,6 @@ export function readNodeConfig(expected: 'node1' | 'node2', env: Environment = p
     peerIdentity: values.PLANBOK_PEER_IDENTITY,
     peerUrl: values.PLANBOK_PEER_URL,
     tlsFolder: values.PLANBOK_TLS_DIR,
-    auditFolder: values.PLANBOK_AUDIT_DIR,
     bundle: values.PLANBOK_BUNDLE,
     leaseMs: values.PLANBOK_LEASE_MS,
     // Away from a laptop a node without an invitation founds nothing: no token has this hash.

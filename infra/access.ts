@@ -39,5 +39,6 @@ export const access = {
     keys: ['GetItem'],
     resources: ['GetItem', 'Query'],
     idempotency: ['GetItem'],
+    audit: ['GetItem', 'Query'],
   },
 } as const satisfies Record<ProgramName, TableAccess>;

@@ -55,7 +55,15 @@ const peerOf = ({ node }: Node) => (node === 'node1' ? 'node2' : 'node1');
 async function openPeerKey(node: Node, attested: Bytes, use: AuditKey['use'], name: string) {
   const peer = peerOf(node);
   const identities = await node.identities();
-  return openAuditKey(readJson(attested) as Attested<AuditKey>, { node: peer, use, name }, identities[peer]);
+  try {
+    return openAuditKey(
+      readJson(attested) as Attested<AuditKey>,
+      { node: peer, use, name },
+      identities[peer],
+    );
+  } catch (cause) {
+    throw new CustodyError('request_invalid', 'not a key that the peer attested', { cause });
+  }
 }
 
 const attestedKey = async (node: Node, use: AuditKey['use'], name: string): Promise<Bytes> =>

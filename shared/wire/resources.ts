@@ -3,6 +3,7 @@
  * @module
  */
 import * as z from 'zod';
+import { attested } from './attested.ts';
 import {
   addressType,
   base64url,
@@ -18,15 +19,6 @@ import {
 } from './fields.ts';
 
 const alias = z.string();
-
-/** A document with a node's word for it: shared/crypto/attestation.ts. */
-const attested = <T extends z.ZodObject>(document: T) =>
-  z.object({
-    // The signature covers members that this version does not know, too.
-    document: document.loose() as unknown as T,
-    delegation: z.object({ signed: base64url(), signature: base64url() }),
-    signature: base64url(64),
-  });
 
 /** Node 2's word that it committed a statement. */
 export const headReceipt = z.strictObject({

@@ -5,11 +5,14 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { exchangeCheckpoints } from '../../functions/audit/exchange.ts';
 import { leavesOf } from '../../functions/audit/proofs.ts';
+import { parseCheckpoint } from '../../shared/audit/checkpoint.ts';
 import { exportFiles, type NodeExport } from '../../shared/audit/export.ts';
+import { leafHash, verifyInclusion } from '../../shared/audit/merkle.ts';
 import { type AuditRecord, logOf, readRecord } from '../../shared/audit/record.ts';
 import { witnessOf } from '../../shared/audit/statements.ts';
 import { hashesOf } from '../../shared/audit/tile.ts';
 import { verifyExport } from '../../shared/audit/verify.ts';
+import { fromBase64url, utf8 } from '../../shared/bytes.ts';
 import type { NodeName } from '../../shared/crypto/attestation.ts';
 import { CustodyError } from '../../shared/errors.ts';
 import { askSignature, done, type Household, hello, settle } from '../support/ask.ts';
@@ -180,4 +183,36 @@ test('both logs verify together; a record that one of them leaves out is named',
     expect(report.ok).toBe(false);
     expect(report.findings.map(({ file }) => file)).toContain(`${node}/records.ndjson`);
   }
+});
+
+test('the API shows events with their proofs, checkpoints, and exports that verify', async () => {
+  const { who, wallets } = home;
+  const get = async (path: string, query?: string) => done(world.fetch(await who.get(path, query)));
+  const events = await get('/v1/audit/events', `?wallet=${wallets['SOL'].id}`);
+  expect(events.data.length).toBeGreaterThan(1);
+  for (const { record } of events.data) expect(JSON.parse(record).object).toBe(wallets['SOL'].id);
+  const [{ id, index, record }] = events.data;
+  const proof = await get(`/v1/audit/events/${id}/proof`);
+  const { size, root } = parseCheckpoint(proof.checkpoint.slice(0, proof.checkpoint.indexOf('\n\n') + 1));
+  const path = proof.proof.map(fromBase64url);
+  expect(verifyInclusion(leafHash(utf8(record)), index, size, path, root)).toBe(true);
+  expect((await world.fetch(await who.get('/v1/audit/events/evt_none/proof'))).body.code).toBe(
+    'audit_event_not_found',
+  );
+  expect(await get('/v1/audit/checkpoints/latest')).toMatchObject({ node1: { size }, node2: {} });
+  const whole = async (log: NodeName): Promise<NodeExport> => {
+    const records: Uint8Array[] = [];
+    for (;;) {
+      const page = await get('/v1/audit/export', `?from=${records.length}&limit=7&log=${log}`);
+      records.push(...page.records.map(utf8));
+      if (records.length === page.size)
+        return { keys: page.keys, checkpoint: utf8(page.checkpoint), records };
+    }
+  };
+  const files = exportFiles({ node1: await whole('node1'), node2: await whole('node2') });
+  expect(verifyExport(files, { organization: who.organization, identities: world.identities })).toMatchObject(
+    {
+      ok: true,
+    },
+  );
 });
