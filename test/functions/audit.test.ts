@@ -3,6 +3,7 @@
  * vain. Without their logs nothing is signed; both logs together verify, and what is missing is named.
  */
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import canonicalize from 'canonicalize';
 import { exchangeCheckpoints } from '../../functions/audit/exchange.ts';
 import { leavesOf } from '../../functions/audit/proofs.ts';
 import { parseCheckpoint } from '../../shared/audit/checkpoint.ts';
@@ -12,12 +13,16 @@ import { type AuditRecord, logOf, readRecord } from '../../shared/audit/record.t
 import { witnessOf } from '../../shared/audit/statements.ts';
 import { hashesOf } from '../../shared/audit/tile.ts';
 import { verifyExport } from '../../shared/audit/verify.ts';
-import { fromBase64url, utf8 } from '../../shared/bytes.ts';
+import { fromBase64url, toBase64url, utf8 } from '../../shared/bytes.ts';
 import type { NodeName } from '../../shared/crypto/attestation.ts';
 import { CustodyError } from '../../shared/errors.ts';
+import { draft } from '../../shared/registry/head.ts';
+import { statementBytes } from '../../shared/registry/statement.ts';
 import { askSignature, done, type Household, hello, settle } from '../support/ask.ts';
 import { type Effect, type Faults, faults } from '../support/faults.ts';
-import { owner, twoNodes, type World } from '../support/two-nodes.ts';
+import { fresh, owner, twoNodes, type World } from '../support/two-nodes.ts';
+
+const canonicalText = canonicalize as unknown as (json: unknown) => string;
 
 let world: World;
 let home: Household;
@@ -25,6 +30,8 @@ let watch: Faults;
 /** Stops the audit store of a node from its n-th write on. */
 let stopped: { readonly node: NodeName; readonly from: number } | undefined;
 let writes = 0;
+/** Whose heads do not move: nothing is integrated there. */
+let stuck: NodeName | undefined;
 
 const nodes = ['node1', 'node2'] as const;
 
@@ -36,6 +43,8 @@ beforeAll(async () => {
       const put: typeof audit.put = async (item, when) => {
         if (stopped?.node === node && writes++ >= stopped.from)
           throw new CustodyError('storage_unavailable', 'stopped');
+        if (stuck === node && String(item['id']).endsWith('/head'))
+          throw new CustodyError('storage_unavailable', 'stuck');
         return audit.put(item, when);
       };
       return watch.wrap(node, { ...ports, tables: { ...ports.tables, audit: { ...audit, put } } });
@@ -150,6 +159,36 @@ describe('with its audit store stopped a node signs nothing', () => {
           // Later it signs again.
           expect((await world.fetch(await signature(name))).status).toBe(201);
         });
+});
+
+describe('a log that is not integrated for ten seconds', () => {
+  for (const node of nodes)
+    test(`of ${node} stops signing until it is`, async () => {
+      await done(world.fetch(await signature('SOL')));
+      stuck = node;
+      world.clockMs += 9_000;
+      expect((await world.fetch(await signature('SOL'))).status).toBe(201);
+      world.clockMs += 2_000;
+      const late = await world.fetch(await signature('SOL'));
+      stuck = undefined;
+      expect([late.status, late.body.code]).toEqual([503, 'audit_unavailable']);
+      expect((await world.fetch(await signature('SOL'))).status).toBe(201);
+    });
+});
+
+test('a statement is recorded once at each node, however often it is sent', async () => {
+  const before = { node1: (await recordsAt('node1')).length, node2: (await recordsAt('node2')).length };
+  const { who, set } = home;
+  const registry = await world.second.registry.read(who.organization);
+  const [, actor = ''] = who.keyId.split('/');
+  const policy = canonicalText({ type: 'planbok/policy/v1', rules: [], allow: [{ allow: 'message' }] });
+  const content = { kind: 'policy.set', walletSet: set.id, policy } as const;
+  const statement = draft(registry, actor, content, { nowMs: world.clockMs, nonce: fresh(16) });
+  const signed = { statement, signature: toBase64url(who.sign(statementBytes(statement))) };
+  for (let i = 0; i < 2; i++)
+    expect((await world.fetch(await who.post('/v1/statements', '', signed))).status).toBe(201);
+  for (const node of nodes)
+    expect(said(await since(before[node], node))).toEqual(['policy.set intent', 'policy.set outcome']);
 });
 
 async function exported(node: NodeName): Promise<NodeExport> {
