@@ -21,6 +21,8 @@ export interface ProgramConfig {
   readonly rates: RateLimits;
   /** On a laptop: emulators on loopback, keys in software. */
   readonly local: boolean;
+  /** Folder of the audit log's write-once files; undefined: items of its table. */
+  readonly auditFolder: string | undefined;
 }
 
 /** What a node has besides. */
@@ -63,6 +65,7 @@ const program = z.object({
   PLANBOK_RATE_CREDENTIAL: perMinute.default(600),
   PLANBOK_RATE_ORGANIZATION: perMinute.default(3_000),
   PLANBOK_LOCAL: z.literal('1').optional(),
+  PLANBOK_AUDIT_DIR: z.string().min(1).optional(),
   AWS_REGION: z.string().min(1).default('us-east-1'),
   AWS_ENDPOINT_URL: z.url().optional(),
   AWS_ACCESS_KEY_ID: z.string().optional(),
@@ -125,6 +128,7 @@ function programOf(values: z.infer<typeof program>): ProgramConfig {
       organization: values.PLANBOK_RATE_ORGANIZATION,
     },
     local,
+    auditFolder: values.PLANBOK_AUDIT_DIR,
     aws: local ? localAws(values) : realAws(values),
   };
 }

@@ -7,6 +7,8 @@ import type { Bytes } from '#shared/bytes.ts';
 import type { NodeName } from '#shared/crypto/attestation.ts';
 import { type Context, contextOf, type KeyType } from '#shared/mpc/context.ts';
 import { guarded } from '#shared/mpc/fresh.ts';
+import { type NodeAudit, nodeAudit } from './audit/node-audit.ts';
+import type { WriteOnce } from './audit/ports.ts';
 import { verifyWithOpenssl } from './authenticate.ts';
 import { type NodeIdentity, nodeIdentity } from './channel/identity.ts';
 import type { Admit } from './intake.ts';
@@ -28,6 +30,8 @@ export interface NodePorts {
   readonly log: Log;
   /** Refuses an authenticated actor that asks too often: at Node 1, which the public reaches. */
   readonly admit?: Admit;
+  /** Of the audit log; absent: items of its table. */
+  readonly auditFiles?: WriteOnce;
 }
 
 export interface NodeSettings {
@@ -50,6 +54,7 @@ export interface Node {
   readonly operations: Operations;
   readonly shares: Shares;
   readonly vault: Vault;
+  readonly audit: NodeAudit;
   readonly counters: Table;
   /** Of policies; counted at Node 2. */
   readonly windows: Windows;
@@ -77,13 +82,14 @@ function onceDone<T>(run: () => Promise<T>): () => Promise<T> {
 }
 
 export function nodeOf(ports: NodePorts, { node, peerIdentity, bundle }: NodeSettings): Node {
-  const { tables, keys, clock, random: source, log, admit } = ports;
+  const { tables, keys, clock, random: source, log, admit, auditFiles } = ports;
   const random = guarded(source);
   const vault = vaultOf({ keys, random, node });
   const peer = node === 'node1' ? 'node2' : 'node1';
+  const identity = nodeIdentity(node, { keys, clock, random }, bundle);
   return {
     node,
-    identity: nodeIdentity(node, { keys, clock, random }, bundle),
+    identity,
     identities: async () =>
       ({ [node]: await keys.identity(), [peer]: peerIdentity }) as Record<NodeName, Bytes>,
     registry: registryOver(tables.registry, verifyWithOpenssl),
@@ -93,6 +99,17 @@ export function nodeOf(ports: NodePorts, { node, peerIdentity, bundle }: NodeSet
     operations: operationsOver(tables.operations, clock),
     shares: sharesOver(tables.shares, vault),
     vault,
+    audit: nodeAudit({
+      table: tables.audit,
+      vault,
+      identity,
+      spki: () => keys.identity(),
+      clock,
+      random,
+      log,
+      node,
+      ...(auditFiles && { files: auditFiles }),
+    }),
     counters: tables.counters,
     windows: windowsOver(tables.counters),
     clock,

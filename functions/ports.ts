@@ -77,6 +77,7 @@ export interface Tables {
   readonly idempotency: Table;
   readonly resources: Table;
   readonly counters: Table;
+  readonly audit: Table;
 }
 
 /** Bound to every data key by KMS and written to CloudTrail in clear: ids only. */

@@ -5,6 +5,8 @@
 import { CustodyError } from '#shared/errors.ts';
 import { reduce, type SignedLater } from '#shared/registry/reduce.ts';
 import { headOf, type Registry } from '#shared/registry/registry.ts';
+import { begin, ended, failed } from './audit/recording.ts';
+import { statementEvent } from './audit/refusals.ts';
 import { verifyWithOpenssl } from './authenticate.ts';
 import type { Node } from './node.ts';
 import { assertChangeApproved, assertPolicy } from './policy-change.ts';
@@ -14,17 +16,26 @@ export type Taken = Pick<Registry, 'organization' | 'head' | 'seq'>;
 
 /**
  * Commits the statement, unless it stands already.
+ * @param intent record of the intent, if there is one; otherwise one is made before the statement counts
  * @throws {CustodyError} what `reduce` throws; `statement_conflict` if another one has its number;
  * `statement_refused` for what is no policy; `approval_required` for a change that others must approve
  */
-export async function takeIn(node: Node, signed: SignedLater): Promise<Taken> {
+export async function takeIn(node: Node, signed: SignedLater, intent?: string): Promise<Taken> {
   const standing = await alreadyIn(node, signed);
   if (standing !== undefined) return standing;
   const before = await node.registry.read(signed.statement.organization);
   const after = reduce(before, signed, { nowMs: node.clock(), verify: verifyWithOpenssl });
   assertPolicy(signed);
   assertChangeApproved(before, signed, Date.parse(after.time));
-  await node.registry.append(after, signed);
+  const event = await statementEvent(node, signed);
+  const previous = intent ?? (await begin(node, event)).id;
+  try {
+    // Of two that append it, one made it count.
+    if (await node.registry.append(after, signed)) await ended(node, event, previous);
+  } catch (error) {
+    if (intent === undefined) await failed(node, event, error, previous);
+    throw error;
+  }
   return after;
 }
 

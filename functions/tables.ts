@@ -31,6 +31,8 @@ export const tables = {
   resources: { hash: 'id', listed: true, recoverable: true },
   /** Address indices; what was spent in the windows of policies. */
   counters: { hash: 'counter', recoverable: false },
+  /** Records, heads and keys of audit logs; what was seen of the other node's. */
+  audit: { hash: 'id', listed: true, recoverable: true },
 } as const satisfies Record<string, TableSpec>;
 
 export type TableName = keyof typeof tables;

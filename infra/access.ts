@@ -16,6 +16,7 @@ const keeper = {
   registry: ['GetItem', 'PutItem'],
   keys: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'],
   resources: ['GetItem', 'PutItem'],
+  audit: ['GetItem', 'PutItem', 'Query', 'UpdateItem'],
 } as const satisfies TableAccess;
 
 export const access = {
@@ -38,5 +39,6 @@ export const access = {
     keys: ['GetItem'],
     resources: ['GetItem', 'Query'],
     idempotency: ['GetItem'],
+    audit: ['GetItem', 'Query'],
   },
 } as const satisfies Record<ProgramName, TableAccess>;

@@ -35,6 +35,7 @@ export function openFolder(path: string): string {
     // The processes of an account may read what lies below it: a link would lead them out.
     if (lstatSync(inside).isSymbolicLink()) throw new StartError(`${inside} is a link; it must be a folder`);
     privateFolder(join(inside, 'tls'));
+    privateFolder(join(inside, 'audit'));
   }
   return folder;
 }

@@ -40,9 +40,14 @@ export function permissionFlags({ read, write = [], addons = false }: Reach): st
 export const reaches = (folder: string, root: string) => ({
   account1: accountReach(join(folder, 'account1'), root),
   account2: accountReach(join(folder, 'account2'), root),
-  // A node reads certificates. Its keys and tables it reaches by requests that it signs.
-  node1: { read: [join(folder, 'account1', 'tls')] },
-  node2: { read: [join(folder, 'account2', 'tls')] },
+  // A node reads certificates, and writes the write-once files of its audit log. Its keys and tables it reaches by requests that it signs.
+  node1: nodeReach(join(folder, 'account1')),
+  node2: nodeReach(join(folder, 'account2')),
+});
+
+const nodeReach = (folder: string): Reach => ({
+  read: [join(folder, 'tls')],
+  write: [join(folder, 'audit')],
 });
 
 const accountReach = (folder: string, root: string): Reach => ({

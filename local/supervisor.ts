@@ -100,6 +100,7 @@ async function bringUp(options: StartOptions, folder: string, processes: Process
     PLANBOK_IDENTITY_KEY: facts[account]['identityKeyId'] ?? '',
     PLANBOK_PEER_IDENTITY: facts[peerOf[account]]['identity'] ?? '',
     PLANBOK_TLS_DIR: join(folder, account, 'tls'),
+    PLANBOK_AUDIT_DIR: join(folder, account, 'audit'),
     PLANBOK_BUNDLE: createHash('sha256').update(readFileSync(bundle)).digest('base64url'),
     // Nobody but its owner asks a laptop; load tests do so often.
     PLANBOK_RATE_CREDENTIAL: '60000',

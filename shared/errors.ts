@@ -52,6 +52,7 @@ export const errorCodes = {
   wallet_set_not_found: code(404, 'No such wallet set'),
   wallet_not_found: code(404, 'No such wallet'),
   signature_not_found: code(404, 'No such signature'),
+  audit_event_not_found: code(404, 'No such audit event'),
   wallet_set_not_active: code(409, 'The wallet set is not active'),
   blockchain_unsupported: code(422, 'This blockchain is not supported'),
   key_type_missing: code(422, 'The wallet set has no key of the type that this blockchain needs'),

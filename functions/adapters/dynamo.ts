@@ -238,5 +238,6 @@ export const dynamoTables = (client: DynamoDBClient, prefix: string): Tables => 
     idempotency: table('idempotency'),
     resources: table('resources'),
     counters: table('counters'),
+    audit: table('audit'),
   };
 };

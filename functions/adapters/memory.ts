@@ -125,6 +125,7 @@ export const memoryTables = (): Tables => ({
   idempotency: memoryTable(tables.idempotency),
   resources: memoryTable(tables.resources),
   counters: memoryTable(tables.counters),
+  audit: memoryTable(tables.audit),
 });
 
 /** The same context whatever the order of its members. */

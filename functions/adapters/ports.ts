@@ -3,6 +3,7 @@
  * @module
  */
 import type { Bytes } from '#shared/bytes.ts';
+import type { WriteOnce } from '../audit/ports.ts';
 import type { NodeConfig } from '../config.ts';
 import type { KeyService, Transport } from '../ports.ts';
 import { kmsClient, kmsKeyService } from './kms.ts';
@@ -10,9 +11,11 @@ import { PeerRefused, verifyPeerCertificate } from './peer-certificate.ts';
 import { type ProgramPorts, programPorts } from './program-ports.ts';
 import { tlsFolder } from './tls-folder.ts';
 import { httpsTransport } from './transport.ts';
+import { writeOnceFiles } from './write-once-files.ts';
 
 export interface NodePorts extends ProgramPorts {
   readonly keys: KeyService;
+  readonly auditFiles?: WriteOnce;
   /**
    * SHA-256 of the SubjectPublicKeyInfo of a client certificate (PEM), 32 bytes.
    * @throws {PeerRefused} unless it is the peer's, valid now and not revoked
@@ -25,6 +28,7 @@ function nodePorts(config: NodeConfig, peer: 'node1' | 'node2') {
   const ports: NodePorts = {
     ...programPorts(config, config.node),
     keys: kmsKeyService(kmsClient(config.aws), config),
+    ...(config.auditFolder !== undefined && { auditFiles: writeOnceFiles(config.auditFolder) }),
     async clientKeyHash(pem) {
       if (pem === undefined) throw new PeerRefused('no client certificate');
       const { trust } = await tls();

@@ -3,10 +3,13 @@
  * @module
  */
 import { programPorts } from '../adapters/program-ports.ts';
+import { writeOnceFiles } from '../adapters/write-once-files.ts';
+import { writeOnceTable } from '../adapters/write-once-table.ts';
 import { verifyWithOpenssl } from '../authenticate.ts';
 import { readProgramConfig } from '../config.ts';
 import { http } from '../http.ts';
 import { rateLimiter } from '../rate-limit.ts';
+import { auditOver } from '../stores/audit.ts';
 import { idempotencyOver } from '../stores/idempotency.ts';
 import { ledgerOver } from '../stores/ledger.ts';
 import { registryOver } from '../stores/registry.ts';
@@ -19,6 +22,8 @@ const version = '0.1.0';
 const config = readProgramConfig();
 const { tables, clock, log } = programPorts(config, 'api');
 const limiter = rateLimiter(clock, config.rates);
+const { auditFolder } = config;
+const files = auditFolder === undefined ? writeOnceTable(tables.audit) : writeOnceFiles(auditFolder);
 
 export const handler = http(
   apiRoutes({
@@ -28,6 +33,7 @@ export const handler = http(
     // Only ever asked what became of a key: the lease is Node 1's.
     idempotency: idempotencyOver(tables.idempotency, clock, 0),
     limiter,
+    audit: { store: auditOver(tables.audit), files },
     clock,
     version,
   }),

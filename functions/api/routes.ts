@@ -20,6 +20,7 @@ import { firstEpoch, type Ledger } from '../stores/ledger.ts';
 import type { RegistryStore } from '../stores/registry.ts';
 import type { Resources, SignatureRecord, Wallet } from '../stores/resources.ts';
 import { type WalletSetState, walletSetView, walletView } from '../views.ts';
+import { type AuditReads, auditCheckpoints, auditEvents, auditProof } from './audit.ts';
 import { evaluate, policies, preview } from './preview.ts';
 
 export interface ApiPorts {
@@ -28,6 +29,8 @@ export interface ApiPorts {
   readonly ledger: Ledger;
   readonly idempotency: Idempotency;
   readonly limiter: RateLimiter;
+  /** Of Node 1. */
+  readonly audit: AuditReads;
   readonly clock: Clock;
   readonly version: string;
 }
@@ -36,7 +39,7 @@ export interface ApiPorts {
 const pageLimit = 20;
 
 export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
-  const { registry, resources, clock, limiter, version } = ports;
+  const { registry, resources, clock, limiter, version, audit } = ports;
   const admit = admitting(limiter);
 
   /** A route of an authenticated actor with the route's scope. */
@@ -50,6 +53,12 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
       if (!all && only.length === 0) requireScope(actor, 'view', undefined, clock());
       return { body: await run(actor, request) };
     };
+  /** The log says what happened to every wallet set: for whoever may see them all. */
+  const all = (run: (actor: Actor, request: HttpRequest) => Promise<unknown>): RouteHandler =>
+    of(async (actor, request) => {
+      requireScope(actor, 'view', undefined, clock());
+      return run(actor, request);
+    });
   const sees = (actor: Actor, walletSet: string): boolean =>
     may(actor.registry, actor.credentialId, 'view', walletSet, clock());
   /** What an actor may not see is answered as what does not exist. */
@@ -165,6 +174,14 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
         throw new CustodyError('signature_not_found', 'no such thing');
       return JSON.parse(record.answer);
     }),
+    listAuditEvents: all(({ organization }, request) => {
+      const query = readQuery('listAuditEvents', request.query);
+      return auditEvents(audit, organization, query.wallet, page(query));
+    }),
+    getAuditProof: all(({ organization }, { match }) =>
+      auditProof(audit, organization, readParams('getAuditProof', match.params).id),
+    ),
+    getAuditCheckpoints: all(({ organization }) => auditCheckpoints(audit, organization)),
     getIdempotencyKey: of((actor, { match }) =>
       whatBecame(ports, actor, readParams('getIdempotencyKey', match.params).key),
     ),

@@ -57,7 +57,7 @@ export interface AuditorPorts {
   readonly clock: Clock;
   readonly random: Random;
   /** The log of the other node that belongs to this one. */
-  readonly watchedBy?: (log: string) => string;
+  readonly watchedBy?: (log: string) => string | undefined;
 }
 
 export function auditorOf({ store, identity, clock, random, watchedBy }: AuditorPorts): Auditor {

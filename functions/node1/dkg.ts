@@ -9,7 +9,7 @@
  * @module
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { equalBytes } from '#shared/bytes.ts';
+import { equalBytes, toBase64url } from '#shared/bytes.ts';
 import { Abort, CustodyError } from '#shared/errors.ts';
 import { sessionIdOf } from '#shared/intent/authorisation.ts';
 import type { ActorRequest } from '#shared/intent/http-signature.ts';
@@ -27,12 +27,20 @@ import {
   StatusResponseSchema,
 } from '../../proto/generated/planbok/node/v1/node_pb.ts';
 import { accountOf, storeShares } from '../account.ts';
+import { ended, eventOf, recorded } from '../audit/recording.ts';
 import type { Authorised } from '../intake.ts';
 import { keyContext } from '../node.ts';
 import { openShares, selfTestJob, wipeShares } from '../signing.ts';
 import { type ActiveKey, firstEpoch, type KeyEntry } from '../stores/ledger.ts';
 import type { Lead } from './lead.ts';
 import { signJob } from './sign-job.ts';
+
+/** Keys that are active, and the record of how they came to be. */
+export interface Ensured {
+  readonly key: ActiveKey;
+  /** Absent if an earlier request made them. */
+  readonly record?: string;
+}
 
 /**
  * The wallet set's keys: made, or found made.
@@ -43,17 +51,26 @@ export async function ensureKeys(
   request: ActorRequest,
   authorised: Authorised<CreateWalletSet>,
   key: string,
-): Promise<ActiveKey> {
-  const { ledger } = lead.node;
-  let entry = await ledger.read(key, firstEpoch);
-  if (entry?.state === 'PENDING') entry = await resolvePending(lead, entry);
+): Promise<Ensured> {
+  const { node } = lead;
+  const event = eventOf(authorised.actor, 'create_wallet_set', key, authorised.digest);
+  let record: string | undefined;
+  let entry = await node.ledger.read(key, firstEpoch);
+  if (entry?.state === 'PENDING') {
+    entry = await resolvePending(lead, entry);
+    // What a crash cut off took effect now; its own intent stays without an end.
+    if (entry?.state === 'ACTIVE') record = await ended(node, event, '');
+  }
   if (entry === undefined) {
-    await generate(lead, request, authorised, key);
-    entry = await ledger.read(key, firstEpoch);
+    await recorded(node, event, async ({ id }) => {
+      record = id;
+      await generate(lead, request, authorised, key);
+    });
+    entry = await node.ledger.read(key, firstEpoch);
   }
   if (entry?.state !== 'ACTIVE' || entry.account === undefined)
     throw new CustodyError('key_quarantined', 'the keys are locked');
-  return entry as ActiveKey;
+  return { key: entry as ActiveKey, ...(record !== undefined && { record }) };
 }
 
 async function generate(
@@ -112,8 +129,13 @@ async function resolvePending(
   return node.ledger.read(key, epoch);
 }
 
-/** One signature by each new key. @throws {CustodyError} as {@link signJob}; the keys then stay unlisted */
-export async function selfTest(lead: Lead, key: ActiveKey): Promise<void> {
+/**
+ * One signature by each new key.
+ * @returns the record of the first
+ * @throws {CustodyError} as {@link signJob}; the keys then stay unlisted
+ */
+export async function selfTest(lead: Lead, key: ActiveKey): Promise<string> {
+  let record: string | undefined;
   const shares = openShares(lead.node, key, key.account.keyTypes);
   shares.catch(() => undefined);
   try {
@@ -124,8 +146,18 @@ export async function selfTest(lead: Lead, key: ActiveKey): Promise<void> {
       const job = selfTestJob(key.account, keyType, attempt);
       const value = { key: key.key, epoch: key.epoch, keyType, attempt };
       const purpose = { case: 'selfTest', value: create(SelfTestSchema, value) } as const;
-      await signJob(lead, { key, shares, job, purpose, index: 0 });
+      const event = {
+        organization: key.account.organization,
+        actor: 'node1',
+        role: 'node1',
+        action: 'self_test',
+        object: key.key,
+        operation: toBase64url(job.bytes),
+      };
+      const { begun } = await signJob(lead, { key, shares, job, purpose, index: 0, event });
+      record ??= begun.id;
     }
+    return record ?? '';
   } finally {
     shares.then(wipeShares, () => undefined);
   }

@@ -15,8 +15,8 @@ const config = readNodeConfig('node1');
 const { peerIdentity, bundle } = config;
 const ports = node1Ports(config);
 const limiter = rateLimiter(ports.clock, config.rates);
-const node = nodeOf({ ...ports, admit: admitting(limiter) }, { node: 'node1', peerIdentity, bundle });
-const peer = peerOver({ ...ports, identity: node.identity, peerIdentity });
+export const node = nodeOf({ ...ports, admit: admitting(limiter) }, { node: 'node1', peerIdentity, bundle });
+export const peer = peerOver({ ...ports, identity: node.identity, peerIdentity });
 const idempotency = idempotencyOver(ports.tables.idempotency, ports.clock, config.leaseMs);
 
 export const handler = http(node1Routes({ node, peer, idempotency }, config.invitation), {

@@ -2,7 +2,7 @@
  * What Node 1 leads with: its own stores, the channel to Node 2, and the idempotency keys of the API.
  * @module
  */
-import { type Bytes, toBase32 } from '#shared/bytes.ts';
+import type { Bytes } from '#shared/bytes.ts';
 import { CustodyError } from '#shared/errors.ts';
 import type { ActorRequest } from '#shared/intent/http-signature.ts';
 import type { Peer } from '../channel/call.ts';
@@ -20,9 +20,6 @@ export interface Answer<T> {
   readonly body: T;
   readonly replayed: boolean;
 }
-
-/** Names the record of a protocol session. */
-export const auditEventId = (session: Bytes): string => `evt_${toBase32(session)}`;
 
 /**
  * Runs `work` under the idempotency key of the request, unless its result stands already. A failure that

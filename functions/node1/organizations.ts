@@ -3,7 +3,6 @@
  * @module
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { digestOf } from '#shared/intent/canonical.ts';
 import type { ActorRequest } from '#shared/intent/http-signature.ts';
 import type { Answer as Reply } from '#shared/wire/routes.ts';
 import {
@@ -11,8 +10,10 @@ import {
   StatementRequestSchema,
   StatementResponseSchema,
 } from '../../proto/generated/planbok/node/v1/node_pb.ts';
+import { eventId, recorded } from '../audit/recording.ts';
+import { foundingEvent } from '../audit/refusals.ts';
 import { readFounding } from '../founding.ts';
-import { type Answer, auditEventId, type Lead } from './lead.ts';
+import type { Answer, Lead } from './lead.ts';
 
 /** @param invitation hex SHA-256 of the operator's token; undefined: founding is open */
 export async function createOrganization(
@@ -22,16 +23,19 @@ export async function createOrganization(
 ): Promise<Answer<Reply<'createOrganization'>>> {
   const { registry, signed } = readFounding(request, node.clock, invitation);
   const ask = create(StatementRequestSchema, { request: create(ActorRequestSchema, request) });
-  const reply = await peer.call('Statement', node.random(16), 1, toBinary(StatementRequestSchema, ask));
-  const { receipt } = fromBinary(StatementResponseSchema, reply);
-  await node.registry.found(registry, signed);
+  const made = await recorded(node, foundingEvent(registry, signed), async ({ id }) => {
+    const reply = await peer.call('Statement', node.random(16), 1, toBinary(StatementRequestSchema, ask));
+    const { receipt } = fromBinary(StatementResponseSchema, reply);
+    await node.registry.found(registry, signed);
+    return { id, receipt };
+  });
   const body: Reply<'createOrganization'> = {
     id: registry.organization,
     name: registry.name,
     head: registry.head,
-    receipt: JSON.parse(new TextDecoder().decode(receipt)),
+    receipt: JSON.parse(new TextDecoder().decode(made.receipt)),
     created: signed.statement.created,
-    auditEventId: auditEventId(digestOf(signed.statement).subarray(0, 16)),
+    auditEventId: eventId(made.id),
   };
   return { body, replayed: false };
 }

@@ -4,7 +4,9 @@
  */
 import { toBase64url } from '#shared/bytes.ts';
 import type { Answer as Reply } from '#shared/wire/routes.ts';
+import { refusalsRecorded } from '../audit/refusals.ts';
 import type { Handlers } from '../http.ts';
+import { exportAudit } from './audit.ts';
 import type { Lead } from './lead.ts';
 import { createOrganization } from './organizations.ts';
 import { createSignature } from './signatures.ts';
@@ -15,10 +17,14 @@ import { createWallets } from './wallets.ts';
 /** @param invitation hex SHA-256 of the token that founding an organization needs; undefined: open */
 export const node1Routes = (lead: Lead, invitation?: string): Handlers<'node1'> => ({
   createOrganization: (request) => createOrganization(lead, request, invitation),
-  createStatement: (request) => createStatement(lead, request),
-  createWalletSet: (request) => upToDate(lead, request, () => createWalletSet(lead, request)),
-  createWallets: (request) => upToDate(lead, request, () => createWallets(lead, request)),
-  createSignature: (request) => upToDate(lead, request, () => createSignature(lead, request)),
+  createStatement: (request) => refusalsRecorded(lead.node, request, () => createStatement(lead, request)),
+  createWalletSet: (request) =>
+    refusalsRecorded(lead.node, request, () => upToDate(lead, request, () => createWalletSet(lead, request))),
+  createWallets: (request) =>
+    refusalsRecorded(lead.node, request, () => upToDate(lead, request, () => createWallets(lead, request))),
+  createSignature: (request) =>
+    refusalsRecorded(lead.node, request, () => upToDate(lead, request, () => createSignature(lead, request))),
+  exportAudit: (request) => exportAudit(lead, request),
   getAttestations: async () => ({ body: await attestations(lead) }),
 });
 

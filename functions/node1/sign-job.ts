@@ -24,6 +24,8 @@ import {
   SignSchnorrRequestSchema,
   SignSchnorrResponseSchema,
 } from '../../proto/generated/planbok/node/v1/node_pb.ts';
+import type { AuditEvent, Begun } from '../audit/recording.ts';
+import { begin, ended, failed } from '../audit/recording.ts';
 import { bip340Request, ecdsaRequest, eddsaRequest, isActive, type Job, shareFor } from '../signing.ts';
 import type { ActiveKey } from '../stores/ledger.ts';
 import type { Lead } from './lead.ts';
@@ -39,21 +41,40 @@ export interface Attempt {
   readonly purpose: Purpose;
   /** Which of the digests of the operation. */
   readonly index: number;
+  readonly event: AuditEvent;
+}
+
+/** A signature that stands in the log, and the record of its intent. */
+export interface Made {
+  readonly signature: Signature;
+  readonly begun: Begun;
 }
 
 /**
  * @throws {CustodyError} `authorisation_replayed`; `protocol_abort`, `node_unavailable`: nothing was signed,
  * a fresh authorisation may try again; `key_quarantined`: the key was locked by what Node 2 sent
  */
-export async function signJob(lead: Lead, attempt: Attempt): Promise<Signature> {
-  const { key, job, index } = attempt;
+export async function signJob(lead: Lead, attempt: Attempt): Promise<Made> {
+  const { key, job, index, event } = attempt;
   // Durable before the first message: the record of the authorisation's nonce at this node.
-  if (!(await lead.node.sessions.begin(job.session, { key: key.key, epoch: key.epoch, index })))
-    throw new CustodyError('authorisation_replayed', 'this authorisation was used before');
+  const [claiming, beginning] = await Promise.allSettled([
+    lead.node.sessions.begin(job.session, { key: key.key, epoch: key.epoch, index }),
+    begin(lead.node, event),
+  ]);
+  if (beginning.status === 'rejected') throw beginning.reason;
+  const begun = beginning.value;
   try {
-    return await (job.algorithm === 'ecdsa' ? signEcdsa(lead, attempt) : signSchnorr(lead, attempt));
+    if (claiming.status === 'rejected') throw claiming.reason;
+    if (!claiming.value)
+      throw new CustodyError('authorisation_replayed', 'this authorisation was used before');
+    const signature = await (job.algorithm === 'ecdsa'
+      ? signEcdsa(lead, attempt)
+      : signSchnorr(lead, attempt));
+    await ended(lead.node, event, begun.id);
+    return { signature, begun };
   } catch (error) {
     if (error instanceof Abort) await lead.node.ledger.punish(key.key, key.epoch, error.abort);
+    await failed(lead.node, event, error, begun.id);
     throw error;
   }
 }

@@ -4,16 +4,17 @@
  * @module
  */
 import { create } from '@bufbuild/protobuf';
-import { assemble, type Signature, type Signed } from '#shared/chains/payload.ts';
+import { assemble, type Signed } from '#shared/chains/payload.ts';
 import { derivedId } from '#shared/intent/canonical.ts';
 import type { ActorRequest } from '#shared/intent/http-signature.ts';
 import type { Answer as Reply } from '#shared/wire/routes.ts';
 import { ActorRequestSchema } from '../../proto/generated/planbok/node/v1/node_pb.ts';
+import { eventId, eventOf } from '../audit/recording.ts';
 import { type AuthorisedSignature, readSignatureRequest } from '../intake.ts';
 import { askedOf, assertAllowed, judge } from '../policy.ts';
 import { jobOf, keyTypeOf, openShares, wipeShares } from '../signing.ts';
-import { type Answer, auditEventId, type Lead, once } from './lead.ts';
-import { signJob } from './sign-job.ts';
+import { type Answer, type Lead, once } from './lead.ts';
+import { type Made, signJob } from './sign-job.ts';
 
 /** Sessions of one operation that run at the same time. */
 const parallel = 4;
@@ -44,11 +45,13 @@ async function makeSignature(
   id: string,
 ): Promise<Reply<'createSignature'>> {
   const { node } = lead;
-  const { wallet, walletKey, payload, decoded, authorisation, actor } = authorised;
+  const { wallet, walletKey, payload, decoded, actor } = authorised;
   // The protocol has verified each signature with libsecp256k1 or OpenSSL; assembling verifies it with noble.
-  const signed = assemble(payload, walletKey, decoded, await signAll(lead, request, authorised));
+  const made = await signAll(lead, request, authorised);
+  const signatures = made.map(({ signature }) => signature);
+  const signed = assemble(payload, walletKey, decoded, signatures);
   const created = new Date(node.clock()).toISOString();
-  const [first] = decoded.toSign.map((toSign, index) => jobOf(toSign, authorisation, index));
+  const [first] = made;
   const body = {
     id,
     state: 'completed',
@@ -58,7 +61,8 @@ async function makeSignature(
     ...(signed satisfies Signed),
     intent: decoded.intent,
     created,
-    auditEventId: first === undefined ? '' : auditEventId(first.session),
+    auditEventId: first === undefined ? '' : eventId(first.begun.id),
+    ...(first && { auditPromise: first.begun.promise }),
   } as Reply<'createSignature'>;
   const record = { id, organization: actor.organization, wallet: wallet.id, created };
   if (await node.resources.addSignature({ ...record, answer: JSON.stringify(body) })) return body;
@@ -71,20 +75,21 @@ async function makeSignature(
 async function signAll(
   lead: Lead,
   request: ActorRequest,
-  { key, decoded, authorisation }: AuthorisedSignature,
-): Promise<Signature[]> {
+  { actor, wallet, digest, key, decoded, authorisation }: AuthorisedSignature,
+): Promise<Made[]> {
   const purpose = { case: 'request', value: create(ActorRequestSchema, request) } as const;
   const shares = openShares(lead.node, key, [...new Set(decoded.toSign.map(keyTypeOf))]);
   // Awaited later, beside the first round trip; a failure until then is not an unhandled one.
   shares.catch(() => undefined);
-  const signatures: Signature[] = [];
+  const event = eventOf(actor, 'sign', wallet.id, digest);
+  const signatures: Made[] = [];
   try {
     for (let at = 0; at < decoded.toSign.length; at += parallel) {
       const slice = decoded.toSign.slice(at, at + parallel);
       const settled = await Promise.allSettled(
         slice.map((toSign, i) => {
           const job = jobOf(toSign, authorisation, at + i);
-          return signJob(lead, { key, shares, job, purpose, index: at + i });
+          return signJob(lead, { key, shares, job, purpose, index: at + i, event });
         }),
       );
       for (const result of settled) {

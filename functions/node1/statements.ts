@@ -5,7 +5,6 @@
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { CustodyError } from '#shared/errors.ts';
-import { digestOf } from '#shared/intent/canonical.ts';
 import { type ActorRequest, signatureClaim } from '#shared/intent/http-signature.ts';
 import { reduce, type SignedLater } from '#shared/registry/reduce.ts';
 import { headOf } from '#shared/registry/registry.ts';
@@ -18,17 +17,36 @@ import {
   StatementsRequestSchema,
   StatementsResponseSchema,
 } from '../../proto/generated/planbok/node/v1/node_pb.ts';
+import { begin, eventId, failed } from '../audit/recording.ts';
+import { statementEvent } from '../audit/refusals.ts';
 import { verifyWithOpenssl } from '../authenticate.ts';
 import { catchUp, takeIn } from '../statements.ts';
-import { type Answer, auditEventId, type Lead } from './lead.ts';
+import type { Answer, Lead } from './lead.ts';
 
 export async function createStatement(
   lead: Lead,
   request: ActorRequest,
 ): Promise<Answer<Reply<'createStatement'>>> {
   const signed = readBody('createStatement', request.body) as unknown as SignedLater;
+  const fresh = await assertAcceptable(lead, signed);
+  const event = await statementEvent(lead.node, signed);
+  // A statement that stands here was recorded when it came.
+  const begun = fresh ? await begin(lead.node, event) : undefined;
+  try {
+    return await commit(lead, request, signed, begun?.id ?? '');
+  } catch (error) {
+    if (begun !== undefined) await failed(lead.node, event, error, begun.id);
+    throw error;
+  }
+}
+
+async function commit(
+  lead: Lead,
+  request: ActorRequest,
+  signed: SignedLater,
+  intent: string,
+): Promise<Answer<Reply<'createStatement'>>> {
   const { statement } = signed;
-  await assertAcceptable(lead, signed);
   const ask = create(StatementRequestSchema, { request: create(ActorRequestSchema, request) });
   const reply = await lead.peer.call(
     'Statement',
@@ -38,10 +56,10 @@ export async function createStatement(
   );
   const { receipt } = fromBinary(StatementResponseSchema, reply);
   try {
-    await takeIn(lead.node, signed);
+    await takeIn(lead.node, signed, intent);
   } catch (error) {
     // Node 2 took it, so this node lacks what came before.
-    if (!(error instanceof CustodyError)) throw error;
+    if (!(error instanceof CustodyError) || error.code === 'audit_unavailable') throw error;
     await fetchMissing(lead, statement.organization);
   }
   const body: Reply<'createStatement'> = {
@@ -49,24 +67,26 @@ export async function createStatement(
     seq: statement.seq,
     head: headOf(statement),
     receipt: JSON.parse(new TextDecoder().decode(receipt)),
-    auditEventId: auditEventId(digestOf(statement).subarray(0, 16)),
+    auditEventId: intent === '' ? '' : eventId(intent),
   };
   return { body, replayed: false };
 }
 
 /**
  * Node 2 is asked only for what this node would take too: nobody needs a credential to send a statement.
+ * @returns false if it stands already
  * @throws {CustodyError} as `reduce`
  */
-async function assertAcceptable(lead: Lead, signed: SignedLater): Promise<void> {
+async function assertAcceptable(lead: Lead, signed: SignedLater): Promise<boolean> {
   const { node } = lead;
   const { organization, seq } = signed.statement;
   const own = await node.registry.read(organization);
   // A statement that stands already is asked for again; one from further on says that this node lacks some.
-  if (Number(seq) <= Number(own.seq)) return;
+  if (Number(seq) <= Number(own.seq)) return false;
   if (Number(seq) > Number(own.seq) + 1) await fetchMissing(lead, organization);
   const before = await node.registry.read(organization);
   reduce(before, signed, { nowMs: node.clock(), verify: verifyWithOpenssl });
+  return true;
 }
 
 /** Brings this node's log up to Node 2's. @throws {CustodyError} if what Node 2 has is not a log */

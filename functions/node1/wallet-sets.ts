@@ -3,14 +3,14 @@
  * @module
  */
 
-import { sessionIdOf } from '#shared/intent/authorisation.ts';
 import { derivedId } from '#shared/intent/canonical.ts';
 import type { ActorRequest } from '#shared/intent/http-signature.ts';
 import type { Answer as Reply } from '#shared/wire/routes.ts';
+import { eventId } from '../audit/recording.ts';
 import { readWalletSetRequest } from '../intake.ts';
 import { walletSetView } from '../views.ts';
 import { ensureKeys, selfTest } from './dkg.ts';
-import { type Answer, auditEventId, type Lead, once } from './lead.ts';
+import { type Answer, type Lead, once } from './lead.ts';
 
 export async function createWalletSet(
   lead: Lead,
@@ -30,8 +30,8 @@ export async function createWalletSet(
       return known && walletSetView(known, 'active');
     },
     async () => {
-      const key = await ensureKeys(lead, request, authorised, id);
-      await selfTest(lead, key);
+      const { key, record } = await ensureKeys(lead, request, authorised, id);
+      const tested = await selfTest(lead, key);
       const { organization, name, custody, keyTypes, cc, created, secp256k1, ed25519 } = key.account;
       const walletSet = {
         id,
@@ -41,7 +41,7 @@ export async function createWalletSet(
         keyTypes,
         cc,
         created,
-        auditEventId: auditEventId(sessionIdOf(authorised.authorisation, 0)),
+        auditEventId: eventId(record ?? tested),
         ...(secp256k1 && { secp256k1 }),
         ...(ed25519 && { ed25519 }),
       };

@@ -19,11 +19,12 @@ import {
   WalletsResponseSchema,
 } from '../../proto/generated/planbok/node/v1/node_pb.ts';
 import { proveAddress } from '../address-proof.ts';
+import { eventId, eventOf, recorded } from '../audit/recording.ts';
 import { type Allocation, branchOf, deriveWallets } from '../derive-wallets.ts';
 import { readWalletsRequest } from '../intake.ts';
 import type { Wallet } from '../stores/resources.ts';
 import { walletView } from '../views.ts';
-import { type Answer, auditEventId, type Lead, once } from './lead.ts';
+import { type Answer, type Lead, once } from './lead.ts';
 
 type Created = Reply<'createWallets'>;
 
@@ -52,9 +53,12 @@ export async function createWallets(lead: Lead, request: ActorRequest): Promise<
       // Keys that have not signed once are not listed, and show nobody an address.
       await lead.node.resources.walletSet(actor.organization, authorised.operation.walletSet);
       const ask = create(WalletsRequestSchema, { request: create(ActorRequestSchema, request) });
-      const reply = await lead.peer.call('Wallets', session, 1, toBinary(WalletsRequestSchema, ask));
-      const theirs = readReply(fromBinary(WalletsResponseSchema, reply).wallets, authorised.operation);
-      return answer(await prove(lead, authorised, theirs.allocation, theirs.proofs, auditEventId(session)));
+      const event = eventOf(actor, 'create_wallets', authorised.operation.walletSet, digest);
+      return recorded(lead.node, event, async ({ id }) => {
+        const reply = await lead.peer.call('Wallets', session, 1, toBinary(WalletsRequestSchema, ask));
+        const theirs = readReply(fromBinary(WalletsResponseSchema, reply).wallets, authorised.operation);
+        return answer(await prove(lead, authorised, theirs.allocation, theirs.proofs, eventId(id)));
+      });
     },
   );
 }

@@ -24,9 +24,12 @@ import {
   StatusResponseSchema,
 } from '../../proto/generated/planbok/node/v1/node_pb.ts';
 import { accountOf, storeShares } from '../account.ts';
+import { type AuditEvent, begin, ended, eventOf, failed } from '../audit/recording.ts';
+import { refusalsRecorded } from '../audit/refusals.ts';
 import type { PeerRequest } from '../channel/serve.ts';
 import { readWalletSetRequest } from '../intake.ts';
 import { keyContext, type Node } from '../node.ts';
+import type { Item } from '../ports.ts';
 import { wipeShares } from '../signing.ts';
 import { firstEpoch } from '../stores/ledger.ts';
 import { requireSession } from './session.ts';
@@ -34,15 +37,48 @@ import { requireSession } from './session.ts';
 export async function dkg1(node: Node, { session, body }: PeerRequest): Promise<Bytes> {
   const { request, d1 } = fromBinary(Dkg1RequestSchema, body);
   if (request === undefined) throw new CustodyError('signature_invalid', 'no actor asked for this');
-  const { operation, digest, authorisation } = await readWalletSetRequest(node, request);
-  requireSession(session, sessionIdOf(authorisation, 0));
-  const key = derivedId('wset', digest, 0);
+  return refusalsRecorded(node, request, async () => {
+    const authorised = await readWalletSetRequest(node, request);
+    requireSession(session, sessionIdOf(authorised.authorisation, 0));
+    const key = derivedId('wset', authorised.digest, 0);
+    const event = eventOf(authorised.actor, 'create_wallet_set', key, authorised.digest);
+    const { id } = await begin(node, event);
+    try {
+      return await answerFirst(node, session, d1, authorised.operation, key, { event, id });
+    } catch (error) {
+      await failed(node, event, error, id);
+      throw error;
+    }
+  });
+}
+
+/** What a session's item keeps of its record. */
+interface Intent {
+  readonly event: AuditEvent;
+  readonly id: string;
+}
+
+async function answerFirst(
+  node: Node,
+  session: Bytes,
+  d1: Bytes,
+  operation: CreateWalletSet,
+  key: string,
+  intent: Intent,
+): Promise<Bytes> {
   const { organization, keyTypes } = operation;
   const ctx = await keyContext(node, organization, key, keyTypes);
   const [state, d2] = p2Start(ctx, keyTypes, d1, node.random);
   try {
     const { sealed, wrapped } = await node.vault.seal(purposeOf(key), headerOf(ctx.digest, session), state);
-    const facts = { key, epoch: firstEpoch, operation: JSON.stringify(operation), ctx: ctx.digest, wrapped };
+    const facts = {
+      key,
+      epoch: firstEpoch,
+      operation: JSON.stringify(operation),
+      ctx: ctx.digest,
+      wrapped,
+      intent: JSON.stringify(intent),
+    };
     if (!(await node.sessions.open(session, 'dkg', facts, sealed)))
       throw new CustodyError('authorisation_replayed', 'this authorisation was used before');
   } finally {
@@ -57,7 +93,23 @@ export async function dkg2(node: Node, { session, body }: PeerRequest): Promise<
   const { d3 } = fromBinary(Dkg2RequestSchema, body);
   const taken = await node.sessions.take(session, 'dkg', firstEpoch);
   if (taken === null) throw new CustodyError('session_not_found', 'no such session is open');
-  const { facts, sealed } = taken;
+  const { event, id } = JSON.parse(taken.facts['intent'] as string) as Intent;
+  try {
+    const answer = await answerThird(node, session, d3, taken);
+    await ended(node, event, id);
+    return answer;
+  } catch (error) {
+    await failed(node, event, error, id);
+    throw error;
+  }
+}
+
+async function answerThird(
+  node: Node,
+  session: Bytes,
+  d3: Bytes,
+  { facts, sealed }: { readonly facts: Item; readonly sealed: Bytes },
+): Promise<Bytes> {
   const [key, ctx] = [facts['key'] as string, facts['ctx'] as Bytes];
   const operation = JSON.parse(facts['operation'] as string) as CreateWalletSet;
   const wrapped = facts['wrapped'] as Bytes;

@@ -2,8 +2,10 @@
  * What Node 2 does for Node 1, by method name.
  * @module
  */
+import { checkpoint } from '../audit/exchange.ts';
 import type { Method } from '../channel/serve.ts';
 import type { Node } from '../node.ts';
+import { auditLog } from './audit.ts';
 import { dkg1, dkg2, status } from './dkg.ts';
 import { sign1, sign2, signSchnorr } from './sign.ts';
 import { statement, statements } from './statement.ts';
@@ -27,4 +29,6 @@ export const methodsOf = (
   Sign1: (request) => sign1(node, request),
   Sign2: (request) => sign2(node, request),
   SignSchnorr: (request) => signSchnorr(node, request),
+  AuditLog: (request) => auditLog(node, request),
+  Checkpoint: (request) => checkpoint(node, request),
 });

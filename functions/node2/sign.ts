@@ -27,10 +27,13 @@ import {
   SignSchnorrRequestSchema,
   SignSchnorrResponseSchema,
 } from '../../proto/generated/planbok/node/v1/node_pb.ts';
+import { type AuditEvent, begin, ended, eventOf, failed } from '../audit/recording.ts';
+import { refusalsRecorded } from '../audit/refusals.ts';
 import type { PeerRequest } from '../channel/serve.ts';
 import { readSignatureRequest } from '../intake.ts';
 import type { Node } from '../node.ts';
 import { askedOf, assertAllowed, countInWindows, judge } from '../policy.ts';
+import type { Item } from '../ports.ts';
 import {
   bip340Request,
   ecdsaRequest,
@@ -58,6 +61,7 @@ interface Admitted {
   readonly job: Job;
   readonly key: ActiveKey;
   readonly operation: Bytes;
+  readonly event: AuditEvent;
   readonly index: number;
   readonly limit: number;
   /** Counts the operation in its windows. Undefined: the self-test of a key spends nothing. */
@@ -66,31 +70,35 @@ interface Admitted {
 
 export async function sign1(node: Node, { session, body, receivedMs }: PeerRequest): Promise<Bytes> {
   const { purpose, index, s1 } = fromBinary(Sign1RequestSchema, body);
-  return generically(node, receivedMs, async () => {
-    const admitted = await admit(node, purpose, index, session, ['ecdsa']);
-    const { key, job } = admitted;
-    const shares = await beside(count(node, admitted), openShares(node, key, ['secp256k1']));
-    try {
-      const share = shareFor(shares, 'secp256k1');
-      const request = ecdsaRequest(key.account, job);
-      const [{ S1, ssid, sealed }, s2] = ecdsa.p2Respond(share, request, session, s1, node.random);
-      const facts = {
-        ...factsOf(admitted),
-        path: job.path,
-        digest: job.bytes,
-        reqHash: job.reqHash,
-        S1,
-        ssid,
-        attempt: key.attempt,
-        ctx: key.account.ctx,
-        sid: key.account.sid,
-      };
-      if (!(await node.sessions.open(session, 'ecdsa', facts, sealed))) throw new Refused('seen before');
-      return toBinary(Sign1ResponseSchema, create(Sign1ResponseSchema, { s2 }));
-    } finally {
-      wipeShares(shares);
-    }
-  });
+  return generically(node, receivedMs, () =>
+    admitted(node, { purpose, index, session, algorithms: ['ecdsa'] }, async (one, begun) => {
+      const { key, job } = one;
+      const checks = Promise.all([count(node, one), begun]);
+      const shares = await beside(checks, openShares(node, key, ['secp256k1']));
+      try {
+        const share = shareFor(shares, 'secp256k1');
+        const request = ecdsaRequest(key.account, job);
+        const [{ S1, ssid, sealed }, s2] = ecdsa.p2Respond(share, request, session, s1, node.random);
+        const facts = {
+          ...factsOf(one),
+          event: JSON.stringify(one.event),
+          intent: await begun,
+          path: job.path,
+          digest: job.bytes,
+          reqHash: job.reqHash,
+          S1,
+          ssid,
+          attempt: key.attempt,
+          ctx: key.account.ctx,
+          sid: key.account.sid,
+        };
+        if (!(await node.sessions.open(session, 'ecdsa', facts, sealed))) throw new Refused('seen before');
+        return toBinary(Sign1ResponseSchema, create(Sign1ResponseSchema, { s2 }));
+      } finally {
+        wipeShares(shares);
+      }
+    }),
+  );
 }
 
 export async function sign2(node: Node, { session, body, receivedMs }: PeerRequest): Promise<Bytes> {
@@ -110,7 +118,24 @@ async function answerThird(node: Node, session: Bytes, s3: Bytes): Promise<Bytes
   // The claim comes before anything of S3 is looked at: two answers from one state would give x2 away.
   const taken = await node.sessions.take(session, 'ecdsa', firstEpoch);
   if (taken === null) throw new Refused('not open');
-  const { facts, sealed } = taken;
+  const event = JSON.parse(taken.facts['event'] as string) as AuditEvent;
+  const intent = taken.facts['intent'] as string;
+  try {
+    const answer = await finish(node, session, s3, taken);
+    await ended(node, event, intent);
+    return answer;
+  } catch (error) {
+    await failed(node, event, error, intent);
+    throw error;
+  }
+}
+
+async function finish(
+  node: Node,
+  session: Bytes,
+  s3: Bytes,
+  { facts, sealed }: { readonly facts: Item; readonly sealed: Bytes },
+): Promise<Bytes> {
   const [keyId, epoch] = [facts['key'] as string, facts['epoch'] as number];
   const [attempt, ctx, sid] = [facts['attempt'] as Bytes, facts['ctx'] as Bytes, facts['sid'] as Bytes];
   const place = { key: keyId, epoch, attempt, account: { ctx, sid } };
@@ -143,25 +168,34 @@ async function answerThird(node: Node, session: Bytes, s3: Bytes): Promise<Bytes
 
 export async function signSchnorr(node: Node, { session, body, receivedMs }: PeerRequest): Promise<Bytes> {
   const { purpose, index, s1 } = fromBinary(SignSchnorrRequestSchema, body);
-  return generically(node, receivedMs, async () => {
-    const admitted = await admit(node, purpose, index, session, ['eddsa', 'bip340']);
-    const { key, job } = admitted;
-    const begun = Promise.all([count(node, admitted), node.sessions.begin(session, factsOf(admitted))]).then(
-      ([, first]) => {
-        if (!first) throw new Refused('seen before');
-      },
-    );
-    const shares = await beside(begun, openShares(node, key, [keyTypeOf(job)]));
-    try {
-      const s2 =
-        job.algorithm === 'eddsa'
-          ? eddsa.p2Respond(shareFor(shares, 'ed25519'), eddsaRequest(key.account, job), s1, node.random)
-          : bip340.p2Respond(shareFor(shares, 'secp256k1'), bip340Request(key.account, job), s1, node.random);
-      return toBinary(SignSchnorrResponseSchema, create(SignSchnorrResponseSchema, { s2 }));
-    } finally {
-      wipeShares(shares);
-    }
-  });
+  return generically(node, receivedMs, () =>
+    admitted(node, { purpose, index, session, algorithms: ['eddsa', 'bip340'] }, async (one, begun) => {
+      const { key, job } = one;
+      const checks = Promise.all([count(node, one), node.sessions.begin(session, factsOf(one)), begun]).then(
+        ([, first]) => {
+          if (!first) throw new Refused('seen before');
+        },
+      );
+      const shares = await beside(checks, openShares(node, key, [keyTypeOf(job)]));
+      let answer: Bytes;
+      try {
+        const s2 =
+          job.algorithm === 'eddsa'
+            ? eddsa.p2Respond(shareFor(shares, 'ed25519'), eddsaRequest(key.account, job), s1, node.random)
+            : bip340.p2Respond(
+                shareFor(shares, 'secp256k1'),
+                bip340Request(key.account, job),
+                s1,
+                node.random,
+              );
+        answer = toBinary(SignSchnorrResponseSchema, create(SignSchnorrResponseSchema, { s2 }));
+      } finally {
+        wipeShares(shares);
+      }
+      await ended(node, one.event, await begun);
+      return answer;
+    }),
+  );
 }
 
 /** The shares, opened while `check` runs; when either fails, none is left in memory. */
@@ -199,6 +233,37 @@ async function generically(node: Node, receivedMs: number, run: () => Promise<By
   }
 }
 
+/** What a step asks to take part in. */
+interface Step {
+  readonly purpose: PurposeOf;
+  readonly index: number;
+  readonly session: Bytes;
+  readonly algorithms: readonly Job['algorithm'][];
+}
+
+/** Runs a step that is admitted, while its intent is being recorded; what goes wrong is recorded too. */
+async function admitted(
+  node: Node,
+  { purpose, index, session, algorithms }: Step,
+  run: (one: Admitted, begun: Promise<string>) => Promise<Bytes>,
+): Promise<Bytes> {
+  const request = purpose.case === 'request' ? purpose.value : undefined;
+  return refusalsRecorded(node, request, async () => {
+    const one = await admit(node, purpose, index, session, algorithms);
+    const begun = begin(node, one.event).then(({ id }) => id);
+    begun.catch(() => undefined);
+    try {
+      return await run(one, begun);
+    } catch (error) {
+      await begun.then(
+        (id) => failed(node, one.event, error, id),
+        () => undefined,
+      );
+      throw error;
+    }
+  });
+}
+
 /** What is to be signed, from the actor's own request or from the key's own self-test. */
 async function admit(
   node: Node,
@@ -207,16 +272,16 @@ async function admit(
   session: Bytes,
   algorithms: readonly Job['algorithm'][],
 ): Promise<Admitted> {
-  const admitted =
+  const one =
     purpose.case === 'selfTest'
       ? await admitSelfTest(node, purpose.value)
       : await admitRequest(node, purpose.value, index);
-  const { job } = admitted;
+  const { job } = one;
   if (!algorithms.includes(job.algorithm)) throw new Refused('another algorithm');
   if (!equalBytes(job.session, session)) throw new Refused('another session');
   // Before a session is given, a share opened or anything answered.
-  await admitted.spend?.();
-  return admitted;
+  await one.spend?.();
+  return one;
 }
 
 async function admitRequest(
@@ -226,14 +291,15 @@ async function admitRequest(
 ): Promise<Admitted> {
   if (request === undefined) throw new CustodyError('signature_invalid', 'no actor asked for this');
   const authorised = await readSignatureRequest(node, request);
-  const { decoded, key, digest, authorisation } = authorised;
+  const { actor, wallet, decoded, key, digest, authorisation } = authorised;
   const asked = askedOf(authorised);
   assertAllowed(judge(asked, node.clock()));
   const toSign = decoded.toSign[index];
   if (toSign === undefined) throw new Refused('no such digest');
   const job = jobOf(toSign, authorisation, index);
   const spend = () => countInWindows(node.windows, asked, node.clock());
-  return { job, key, operation: digest, index, limit: sessionsPerDigest, spend };
+  const event = eventOf(actor, 'sign', wallet.id, digest);
+  return { job, key, operation: digest, event, index, limit: sessionsPerDigest, spend };
 }
 
 async function admitSelfTest(node: Node, { key, epoch, keyType, attempt }: SelfTest): Promise<Admitted> {
@@ -245,7 +311,15 @@ async function admitSelfTest(node: Node, { key, epoch, keyType, attempt }: SelfT
   const active = entry as ActiveKey;
   const job = selfTestJob(active.account, keyType as KeyType, attempt);
   const operation = selfTestDigest(active.account.sid, keyType as KeyType);
-  return { job, key: active, operation, index: 0, limit: selfTestLimit };
+  const event = {
+    organization: active.account.organization,
+    actor: 'node1',
+    role: 'node1',
+    action: 'self_test',
+    object: key,
+    operation: toBase64url(job.bytes),
+  };
+  return { job, key: active, operation, event, index: 0, limit: selfTestLimit };
 }
 
 async function count(node: Node, { operation, index, limit }: Admitted): Promise<void> {

@@ -17,6 +17,8 @@ import {
   StatementsRequestSchema,
   StatementsResponseSchema,
 } from '../../proto/generated/planbok/node/v1/node_pb.ts';
+import { recorded } from '../audit/recording.ts';
+import { foundingEvent, refusalsRecorded } from '../audit/refusals.ts';
 import type { PeerRequest } from '../channel/serve.ts';
 import { readFounding } from '../founding.ts';
 import type { Node } from '../node.ts';
@@ -29,7 +31,7 @@ export async function statement(
 ): Promise<Bytes> {
   const { request } = fromBinary(StatementRequestSchema, body);
   if (request === undefined) throw new CustodyError('signature_invalid', 'no actor asked for this');
-  const taken = await takeStatement(node, request, invitation);
+  const taken = await refusalsRecorded(node, request, () => takeStatement(node, request, invitation));
   const voice = await node.identity.voice();
   const receipt = voice.attest(headReceipt(taken, node.clock()));
   const answer = { receipt: utf8(JSON.stringify(receipt)) };
@@ -44,7 +46,7 @@ async function takeStatement(
   if (matchRoute(request.method, request.path).name === 'createStatement')
     return takeIn(node, readBody('createStatement', request.body) as unknown as SignedLater);
   const { registry, signed } = readFounding(request, node.clock, invitation);
-  await node.registry.found(registry, signed);
+  await recorded(node, foundingEvent(registry, signed), () => node.registry.found(registry, signed));
   // Of the founding statement, whatever was stated since.
   return registry;
 }

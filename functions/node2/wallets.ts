@@ -14,6 +14,8 @@ import {
   WalletsResponseSchema,
 } from '../../proto/generated/planbok/node/v1/node_pb.ts';
 import { proveAddress } from '../address-proof.ts';
+import { eventOf, recorded } from '../audit/recording.ts';
+import { refusalsRecorded } from '../audit/refusals.ts';
 import type { PeerRequest } from '../channel/serve.ts';
 import { type Allocation, branchOf, deriveWallets } from '../derive-wallets.ts';
 import { readWalletsRequest } from '../intake.ts';
@@ -24,8 +26,19 @@ import { requireSession } from './session.ts';
 export async function wallets(node: Node, { session, body }: PeerRequest): Promise<Bytes> {
   const { request } = fromBinary(WalletsRequestSchema, body);
   if (request === undefined) throw new CustodyError('signature_invalid', 'no actor asked for this');
-  const authorised = await readWalletsRequest(node, request);
-  requireSession(session, sessionIdOf(authorised.authorisation, 0));
+  return refusalsRecorded(node, request, async () => {
+    const authorised = await readWalletsRequest(node, request);
+    requireSession(session, sessionIdOf(authorised.authorisation, 0));
+    const { actor, operation, digest } = authorised;
+    const event = eventOf(actor, 'create_wallets', operation.walletSet, digest);
+    return recorded(node, event, () => makeWallets(node, authorised));
+  });
+}
+
+async function makeWallets(
+  node: Node,
+  authorised: Awaited<ReturnType<typeof readWalletsRequest>>,
+): Promise<Bytes> {
   const allocation = await allocate(node, authorised.operation, authorised.digest);
   const { account } = authorised.key;
   const made = deriveWallets(authorised, account, allocation);

@@ -27,9 +27,9 @@ export interface RegistryStore {
   found(registry: Registry, signed: SignedStatement): Promise<void>;
   /**
    * Commits the statement that leads to this state: of all that want the same number one does. Committing
-   * the same statement again is no change. @throws {CustodyError} `statement_conflict`
+   * the same statement again is no change, and false. @throws {CustodyError} `statement_conflict`
    */
-  append(after: Registry, signed: SignedLater): Promise<void>;
+  append(after: Registry, signed: SignedLater): Promise<boolean>;
   /** Statements by number, from one on, at most `limit`. */
   log(organization: string, from: number, limit: number): Promise<readonly AnyStatement[]>;
 }
@@ -76,15 +76,17 @@ export function registryOver(table: Table, verify: Verify): RegistryStore {
     },
     async append(after, signed) {
       const { organization, seq, head } = after;
-      if (!(await table.put(itemOf(organization, seq, signed), [[['organization', 'absent']]]))) {
+      const fresh = await table.put(itemOf(organization, seq, signed), [[['organization', 'absent']]]);
+      if (!fresh) {
         const standing = await statementAt(organization, Number(seq));
         if (standing === undefined || headOf(standing.statement) !== head)
           throw new CustodyError('statement_conflict', 'another statement came first');
       }
       keep(after);
-      if (Number(seq) % snapshotEvery !== 0) return;
+      if (Number(seq) % snapshotEvery !== 0) return fresh;
       const snapshot = { organization, seq: 'snapshot', number: Number(seq), state: encodeRegistry(after) };
       await table.put(snapshot, [[['organization', 'absent']], [['number', '<', Number(seq)]]]);
+      return fresh;
     },
     async log(organization, from, limit) {
       const numbers = Array.from({ length: limit }, (_, i) => from + i);

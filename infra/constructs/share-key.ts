@@ -34,7 +34,7 @@ export class ShareKey extends Construct {
         StringEquals: {
           'kms:EncryptionContext:planbok:app': 'planbok',
           'kms:EncryptionContext:planbok:node': node,
-          'kms:EncryptionContext:planbok:purpose': ['share', 'dkg', 'hedge'],
+          'kms:EncryptionContext:planbok:purpose': ['share', 'dkg', 'hedge', 'audit'],
           ...(sourceVpce !== undefined && { 'aws:SourceVpce': sourceVpce }),
         },
         // Present, whatever they are ...

@@ -4,7 +4,8 @@
  */
 import { programOf } from '#shared/wire/routes.ts';
 import { handler as api } from '../../functions/api/handler.ts';
-import { handler as node1 } from '../../functions/node1/handler.ts';
+import { keepIntegrating } from '../../functions/audit/loop.ts';
+import { node, handler as node1, peer } from '../../functions/node1/handler.ts';
 import { type LambdaHandler, startFront } from '../front.ts';
 import { runChild, setting } from './child.ts';
 
@@ -23,5 +24,10 @@ runChild(async () => {
   const port = Number(setting('PLANBOK_PORT'));
   // A little above the largest body of a route: the handlers refuse with the route's own limit.
   const front = await startFront({ handler, port, maxBodyBytes: 1_200_000 });
-  return { tells: { port: String(front.port) }, stop: front.close };
+  const stopIntegrating = keepIntegrating(node, peer);
+  const stop = async (): Promise<void> => {
+    await stopIntegrating();
+    await front.close();
+  };
+  return { tells: { port: String(front.port) }, stop };
 });

@@ -3,6 +3,7 @@
  * @module
  */
 import * as z from 'zod';
+import { attested } from './attested.ts';
 import {
   addressType,
   base64url,
@@ -19,15 +20,6 @@ import {
 
 const alias = z.string();
 
-/** A document with a node's word for it: shared/crypto/attestation.ts. */
-const attested = <T extends z.ZodObject>(document: T) =>
-  z.object({
-    // The signature covers members that this version does not know, too.
-    document: document.loose() as unknown as T,
-    delegation: z.object({ signed: base64url(), signature: base64url() }),
-    signature: base64url(64),
-  });
-
 /** Node 2's word that it committed a statement. */
 export const headReceipt = z.strictObject({
   type: z.literal('planbok/head-receipt/v1'),
@@ -38,6 +30,15 @@ export const headReceipt = z.strictObject({
   seq: decimal.optional().describe('Number of the statement; absent: 0, the founding one'),
 });
 export type HeadReceipt = z.infer<typeof headReceipt>;
+
+/** A node's word that a record is, or will be within seconds, in its audit log. */
+const auditPromise = z.strictObject({
+  type: z.literal('planbok/audit-promise/v1'),
+  node: nodeName,
+  issued: decimal.describe('Epoch milliseconds'),
+  log: z.string().describe('Origin of the log'),
+  record: base64url(32).describe('Id of the record'),
+});
 
 /** A node's word that an address belongs to a key that it holds a share of. */
 export const addressProof = z.strictObject({
@@ -199,6 +200,7 @@ export const signature = z.object({
   intent,
   created: time,
   auditEventId: z.string(),
+  auditPromise: attested(auditPromise).optional(),
 });
 
 const outcome = z.enum(['allow', 'deny', 'needs_approval']);

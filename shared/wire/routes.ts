@@ -5,6 +5,7 @@
 import * as z from 'zod';
 import { CustodyError } from '../errors.ts';
 import { idempotencyKeyPattern } from '../intent/http-signature.ts';
+import * as audit from './audit.ts';
 import { from, id, page } from './fields.ts';
 import * as ask from './requests.ts';
 import * as answer from './resources.ts';
@@ -157,6 +158,34 @@ export const routes = {
     summary: 'One signature',
     params: byId,
     response: answer.signature,
+  },
+  listAuditEvents: {
+    ...read,
+    path: '/v1/audit/events',
+    summary: "What Node 1's audit log says, newest first; of one object, if it is named",
+    query: z.strictObject({ wallet: id.optional(), ...page }),
+    response: audit.auditEventPage,
+  },
+  getAuditProof: {
+    ...read,
+    path: '/v1/audit/events/{id}/proof',
+    summary: 'Proof that an event is in the log',
+    params: byId,
+    response: audit.auditProof,
+  },
+  getAuditCheckpoints: {
+    ...read,
+    path: '/v1/audit/checkpoints/latest',
+    summary: "The newest checkpoints of both nodes' logs",
+    response: audit.auditCheckpoints,
+  },
+  exportAudit: {
+    ...read,
+    path: '/v1/audit/export',
+    program: 'node1',
+    summary: 'Records of a log below its newest cosigned checkpoint, and the keys to verify them with',
+    query: z.strictObject({ log: z.enum(['node1', 'node2']).optional(), from, limit: page.limit }),
+    response: audit.auditExport,
   },
   getIdempotencyKey: {
     ...read,

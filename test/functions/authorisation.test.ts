@@ -7,6 +7,8 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { ecdsaRequest, selfTestJob } from '../../functions/signing.ts';
 import {
+  AuditLogRequestSchema,
+  CheckpointRequestSchema,
   Dkg2RequestSchema,
   NodeService,
   SelfTestSchema,
@@ -56,6 +58,8 @@ describe('without an actor', () => {
     const names = Object.values(NodeService.method).map(({ name }) => name);
     expect([...names].sort()).toEqual(
       [
+        'AuditLog',
+        'Checkpoint',
         'Dkg1',
         'Dkg2',
         'Sign1',
@@ -81,6 +85,20 @@ describe('without an actor', () => {
     const dkg2 = toBinary(Dkg2RequestSchema, create(Dkg2RequestSchema, { d3: fresh(100) }));
     expect(await callNode2(world, 'Dkg2', session, dkg2, 3)).toBe('session_not_found');
     expect(await callNode2(world, 'Sign2', session, bodies.Sign2(fresh(78_164)), 3)).toBe('protocol_abort');
+  });
+
+  test('a log that there is not has no page, and a key that Node 1 did not attest has no checkpoint', async () => {
+    const page = toBinary(
+      AuditLogRequestSchema,
+      create(AuditLogRequestSchema, { organization: 'org_nobody' }),
+    );
+    expect(await callNode2(world, 'AuditLog', session, page)).toBe('audit_unavailable');
+    for (const logKey of [new Uint8Array(), utf8('{}'), utf8('x')]) {
+      const step = { case: 'cosign', value: 'old 0\n\nx\n' } as const;
+      const ask = create(CheckpointRequestSchema, { organization: alice.organization, logKey, step });
+      const body = toBinary(CheckpointRequestSchema, ask);
+      expect(await callNode2(world, 'Checkpoint', session, body)).toBe('request_invalid');
+    }
   });
 
   test('Status says nothing but whether an attempt is active, and changes nothing that is', async () => {

@@ -5,6 +5,7 @@
  * nodes have, I10 and I11 that it ends.
  */
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { exchangeCheckpoints } from '../../functions/audit/exchange.ts';
 import { fromBase64url, fromHex } from '../../shared/bytes.ts';
 import { decodePayload, type SignPayload, verifySigned } from '../../shared/chains/payload.ts';
 import { derivedId } from '../../shared/intent/canonical.ts';
@@ -84,6 +85,7 @@ const titleOf = (trace: readonly Effect[], plan: Case): string =>
 
 /** Cold start of both nodes, then one good run: the list of places where something can go wrong. */
 async function traceOf({ ask, check }: Wish): Promise<Effect[]> {
+  await integrate();
   world.restart();
   watch.begin();
   const reply = await watch.request(async () => world.fetch(await ask(newKey())));
@@ -93,10 +95,17 @@ async function traceOf({ ask, check }: Wish): Promise<Effect[]> {
   return trace;
 }
 
+/** Nothing of the audit logs is left to do: a request does what it does, and no more. */
+async function integrate(): Promise<void> {
+  watch.begin();
+  await exchangeCheckpoints(world.lead.node, world.lead.peer, home.who.organization);
+}
+
 /** One run with faults, then as many clean ones as an app needs. What went wrong, or nothing. */
 async function play(wish: Wish, plan: Case): Promise<string | undefined> {
   const key = newKey();
   const before = wish.count();
+  await integrate();
   world.restart();
   watch.begin(plan);
   const first = await watch.request(async () => world.fetch(await wish.ask(key)));

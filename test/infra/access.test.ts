@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import canonicalize from 'canonicalize';
+import { exchangeCheckpoints } from '../../functions/audit/exchange.ts';
 import { type TableName, tables } from '../../functions/tables.ts';
 import { access, type ProgramName } from '../../infra/access.ts';
 import { fromHex, toBase64url } from '../../shared/bytes.ts';
@@ -108,6 +109,9 @@ test('a role may do with each table what its program does, and nothing else', as
   const reused = walletSetOperation(alice.organization, idempotencyKey, other);
   expect((await world.fetch(await alice.ask('/v1/wallet-sets', other, reused))).status).toBe(422);
 
+  // Both audit logs are integrated and cosigned.
+  await exchangeCheckpoints(world.lead.node, world.lead.peer, alice.organization);
+
   for (const path of [
     '/v1/organization',
     '/v1/wallet-sets',
@@ -116,6 +120,8 @@ test('a role may do with each table what its program does, and nothing else', as
     `/v1/wallets/${wallets.data[0].id}/address-proof`,
     '/v1/signatures',
     '/v1/policies',
+    '/v1/audit/events',
+    '/v1/audit/checkpoints/latest',
     `/v1/idempotency-keys/${idempotencyKey}`,
   ])
     expect((await world.fetch(await alice.get(path))).status).toBe(200);

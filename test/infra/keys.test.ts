@@ -73,7 +73,7 @@ describe.each(nodes)('the share key of %s', (node) => {
           StringEquals: {
             'kms:EncryptionContext:planbok:app': 'planbok',
             'kms:EncryptionContext:planbok:node': node,
-            'kms:EncryptionContext:planbok:purpose': ['share', 'dkg', 'hedge'],
+            'kms:EncryptionContext:planbok:purpose': ['share', 'dkg', 'hedge', 'audit'],
           },
           Null: {
             'kms:EncryptionContext:planbok:key': 'false',
@@ -110,7 +110,7 @@ describe.each(nodes)('the share key of %s', (node) => {
 
   test('what a vault asks with is admitted, and what differs from it in anything is not', async () => {
     const condition = keyOf(node, 'wraps the data keys').statements[1]?.Condition ?? {};
-    for (const purpose of ['share', 'dkg', 'hedge'] as const) {
+    for (const purpose of ['share', 'dkg', 'hedge', 'audit'] as const) {
       const context = await contextOf(node, { purpose, key: 'wset_1', epoch: 3 });
       expect(admits(condition, context)).toBe(true);
       for (const name of Object.keys(context)) {

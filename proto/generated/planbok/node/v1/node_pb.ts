@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file planbok/node/v1/node.proto.
  */
 export const file_planbok_node_v1_node: GenFile = /*@__PURE__*/
-  fileDesc("ChpwbGFuYm9rL25vZGUvdjEvbm9kZS5wcm90bxIPcGxhbmJvay5ub2RlLnYxIi0KCEVudmVsb3BlEg4KBnNpZ25lZBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwihQIKBlNpZ25lZBIPCgd2ZXJzaW9uGAEgASgNEgwKBGZyb20YAiABKAkSCgoCdG8YAyABKAkSDgoGbWV0aG9kGAQgASgJEg8KB3Nlc3Npb24YBSABKAwSDAoEc3RlcBgGIAEoDRIPCgdhbnN3ZXJzGAcgASgMEhQKDHRsc19rZXlfaGFzaBgIIAEoDBIvCgpkZWxlZ2F0aW9uGAkgASgLMhsucGxhbmJvay5ub2RlLnYxLkRlbGVnYXRpb24SEQoJaXNzdWVkX21zGAogASgEEgwKBGJvZHkYCyABKAwSEgoKZXJyb3JfY29kZRgMIAEoCRIUCgxlcnJvcl9kZXRhaWwYDSABKAkiLwoKRGVsZWdhdGlvbhIOCgZzaWduZWQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIqYBCgxBY3RvclJlcXVlc3QSDgoGbWV0aG9kGAEgASgJEgwKBHBhdGgYAiABKAkSDQoFcXVlcnkYAyABKAkSFgoOY29udGVudF9kaWdlc3QYBCABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAUgASgJEhcKD3NpZ25hdHVyZV9pbnB1dBgGIAEoCRIRCglzaWduYXR1cmUYByABKAkSDAoEYm9keRgIIAEoDCI3ChFTdGF0ZW1lbnRzUmVxdWVzdBIUCgxvcmdhbml6YXRpb24YASABKAkSDAoEZnJvbRgCIAEoDSIoChJTdGF0ZW1lbnRzUmVzcG9uc2USEgoKc3RhdGVtZW50cxgBIAEoDCJCChBTdGF0ZW1lbnRSZXF1ZXN0Ei4KB3JlcXVlc3QYASABKAsyHS5wbGFuYm9rLm5vZGUudjEuQWN0b3JSZXF1ZXN0IiQKEVN0YXRlbWVudFJlc3BvbnNlEg8KB3JlY2VpcHQYASABKAwiSQoLRGtnMVJlcXVlc3QSLgoHcmVxdWVzdBgBIAEoCzIdLnBsYW5ib2subm9kZS52MS5BY3RvclJlcXVlc3QSCgoCZDEYAiABKAwiGgoMRGtnMVJlc3BvbnNlEgoKAmQyGAEgASgMIhkKC0RrZzJSZXF1ZXN0EgoKAmQzGAEgASgMIhoKDERrZzJSZXNwb25zZRIKCgJkNBgBIAEoDCI8Cg1TdGF0dXNSZXF1ZXN0EgsKA2tleRgBIAEoCRINCgVlcG9jaBgCIAEoDRIPCgdhdHRlbXB0GAMgASgMIiwKDlN0YXR1c1Jlc3BvbnNlEg4KBmFjdGl2ZRgBIAEoCBIKCgJkNBgCIAEoDCJACg5XYWxsZXRzUmVxdWVzdBIuCgdyZXF1ZXN0GAEgASgLMh0ucGxhbmJvay5ub2RlLnYxLkFjdG9yUmVxdWVzdCIiCg9XYWxsZXRzUmVzcG9uc2USDwoHd2FsbGV0cxgBIAEoDCJJCghTZWxmVGVzdBILCgNrZXkYASABKAkSDQoFZXBvY2gYAiABKA0SEAoIa2V5X3R5cGUYAyABKAkSDwoHYXR0ZW1wdBgEIAEoDSKWAQoMU2lnbjFSZXF1ZXN0EjAKB3JlcXVlc3QYASABKAsyHS5wbGFuYm9rLm5vZGUudjEuQWN0b3JSZXF1ZXN0SAASLgoJc2VsZl90ZXN0GAIgASgLMhkucGxhbmJvay5ub2RlLnYxLlNlbGZUZXN0SAASDQoFaW5kZXgYAyABKA0SCgoCczEYBCABKAxCCQoHcHVycG9zZSIbCg1TaWduMVJlc3BvbnNlEgoKAnMyGAEgASgMIhoKDFNpZ24yUmVxdWVzdBIKCgJzMxgBIAEoDCIbCg1TaWduMlJlc3BvbnNlEgoKAnM0GAEgASgMIpwBChJTaWduU2Nobm9yclJlcXVlc3QSMAoHcmVxdWVzdBgBIAEoCzIdLnBsYW5ib2subm9kZS52MS5BY3RvclJlcXVlc3RIABIuCglzZWxmX3Rlc3QYAiABKAsyGS5wbGFuYm9rLm5vZGUudjEuU2VsZlRlc3RIABINCgVpbmRleBgDIAEoDRIKCgJzMRgEIAEoDEIJCgdwdXJwb3NlIiEKE1NpZ25TY2hub3JyUmVzcG9uc2USCgoCczIYASABKAwy1AQKC05vZGVTZXJ2aWNlEkEKCVN0YXRlbWVudBIZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRoZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRJCCgpTdGF0ZW1lbnRzEhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlGhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlEjwKBERrZzESGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUSPAoERGtnMhIZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRoZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRI+CgZTdGF0dXMSGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUSPwoHV2FsbGV0cxIZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRoZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRI9CgVTaWduMRIZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRoZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRI9CgVTaWduMhIZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRoZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRJDCgtTaWduU2Nobm9ychIZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRoZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZWIGcHJvdG8z");
+  fileDesc("ChpwbGFuYm9rL25vZGUvdjEvbm9kZS5wcm90bxIPcGxhbmJvay5ub2RlLnYxIi0KCEVudmVsb3BlEg4KBnNpZ25lZBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwihQIKBlNpZ25lZBIPCgd2ZXJzaW9uGAEgASgNEgwKBGZyb20YAiABKAkSCgoCdG8YAyABKAkSDgoGbWV0aG9kGAQgASgJEg8KB3Nlc3Npb24YBSABKAwSDAoEc3RlcBgGIAEoDRIPCgdhbnN3ZXJzGAcgASgMEhQKDHRsc19rZXlfaGFzaBgIIAEoDBIvCgpkZWxlZ2F0aW9uGAkgASgLMhsucGxhbmJvay5ub2RlLnYxLkRlbGVnYXRpb24SEQoJaXNzdWVkX21zGAogASgEEgwKBGJvZHkYCyABKAwSEgoKZXJyb3JfY29kZRgMIAEoCRIUCgxlcnJvcl9kZXRhaWwYDSABKAkiLwoKRGVsZWdhdGlvbhIOCgZzaWduZWQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIqYBCgxBY3RvclJlcXVlc3QSDgoGbWV0aG9kGAEgASgJEgwKBHBhdGgYAiABKAkSDQoFcXVlcnkYAyABKAkSFgoOY29udGVudF9kaWdlc3QYBCABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAUgASgJEhcKD3NpZ25hdHVyZV9pbnB1dBgGIAEoCRIRCglzaWduYXR1cmUYByABKAkSDAoEYm9keRgIIAEoDCI3ChFTdGF0ZW1lbnRzUmVxdWVzdBIUCgxvcmdhbml6YXRpb24YASABKAkSDAoEZnJvbRgCIAEoDSIoChJTdGF0ZW1lbnRzUmVzcG9uc2USEgoKc3RhdGVtZW50cxgBIAEoDCJCChBTdGF0ZW1lbnRSZXF1ZXN0Ei4KB3JlcXVlc3QYASABKAsyHS5wbGFuYm9rLm5vZGUudjEuQWN0b3JSZXF1ZXN0IiQKEVN0YXRlbWVudFJlc3BvbnNlEg8KB3JlY2VpcHQYASABKAwiSQoLRGtnMVJlcXVlc3QSLgoHcmVxdWVzdBgBIAEoCzIdLnBsYW5ib2subm9kZS52MS5BY3RvclJlcXVlc3QSCgoCZDEYAiABKAwiGgoMRGtnMVJlc3BvbnNlEgoKAmQyGAEgASgMIhkKC0RrZzJSZXF1ZXN0EgoKAmQzGAEgASgMIhoKDERrZzJSZXNwb25zZRIKCgJkNBgBIAEoDCI8Cg1TdGF0dXNSZXF1ZXN0EgsKA2tleRgBIAEoCRINCgVlcG9jaBgCIAEoDRIPCgdhdHRlbXB0GAMgASgMIiwKDlN0YXR1c1Jlc3BvbnNlEg4KBmFjdGl2ZRgBIAEoCBIKCgJkNBgCIAEoDCJACg5XYWxsZXRzUmVxdWVzdBIuCgdyZXF1ZXN0GAEgASgLMh0ucGxhbmJvay5ub2RlLnYxLkFjdG9yUmVxdWVzdCIiCg9XYWxsZXRzUmVzcG9uc2USDwoHd2FsbGV0cxgBIAEoDCJJCghTZWxmVGVzdBILCgNrZXkYASABKAkSDQoFZXBvY2gYAiABKA0SEAoIa2V5X3R5cGUYAyABKAkSDwoHYXR0ZW1wdBgEIAEoDSKWAQoMU2lnbjFSZXF1ZXN0EjAKB3JlcXVlc3QYASABKAsyHS5wbGFuYm9rLm5vZGUudjEuQWN0b3JSZXF1ZXN0SAASLgoJc2VsZl90ZXN0GAIgASgLMhkucGxhbmJvay5ub2RlLnYxLlNlbGZUZXN0SAASDQoFaW5kZXgYAyABKA0SCgoCczEYBCABKAxCCQoHcHVycG9zZSIbCg1TaWduMVJlc3BvbnNlEgoKAnMyGAEgASgMIhoKDFNpZ24yUmVxdWVzdBIKCgJzMxgBIAEoDCIbCg1TaWduMlJlc3BvbnNlEgoKAnM0GAEgASgMIpwBChJTaWduU2Nobm9yclJlcXVlc3QSMAoHcmVxdWVzdBgBIAEoCzIdLnBsYW5ib2subm9kZS52MS5BY3RvclJlcXVlc3RIABIuCglzZWxmX3Rlc3QYAiABKAsyGS5wbGFuYm9rLm5vZGUudjEuU2VsZlRlc3RIABINCgVpbmRleBgDIAEoDRIKCgJzMRgEIAEoDEIJCgdwdXJwb3NlIiEKE1NpZ25TY2hub3JyUmVzcG9uc2USCgoCczIYASABKAwidgoRQ2hlY2twb2ludFJlcXVlc3QSFAoMb3JnYW5pemF0aW9uGAEgASgJEg8KB2xvZ19rZXkYAiABKAwSEAoGY29zaWduGAMgASgJSAASDgoEcHVsbBgEIAEoBEgAEhAKBmFuc3dlchgFIAEoDEgAQgYKBHN0ZXAiQgoSQ2hlY2twb2ludFJlc3BvbnNlEgsKA2tleRgBIAEoDBIOCgZhbnN3ZXIYAiABKAwSDwoHcmVxdWVzdBgDIAEoCSJECg9BdWRpdExvZ1JlcXVlc3QSFAoMb3JnYW5pemF0aW9uGAEgASgJEgwKBGZyb20YAiABKAQSDQoFbGltaXQYAyABKA0iIAoQQXVkaXRMb2dSZXNwb25zZRIMCgRwYWdlGAEgASgMMtoFCgtOb2RlU2VydmljZRJBCglTdGF0ZW1lbnQSGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUSQgoKU3RhdGVtZW50cxIZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRoZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRI8CgREa2cxEhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlGhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlEjwKBERrZzISGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUSPgoGU3RhdHVzEhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlGhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlEj8KB1dhbGxldHMSGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUSPQoFU2lnbjESGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUSPQoFU2lnbjISGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUSQwoLU2lnblNjaG5vcnISGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUSQgoKQ2hlY2twb2ludBIZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRoZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRJACghBdWRpdExvZxIZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRoZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZWIGcHJvdG8z");
 
 /**
  * @generated from message planbok.node.v1.Envelope
@@ -630,6 +630,139 @@ export const SignSchnorrResponseSchema: GenMessage<SignSchnorrResponse> = /*@__P
   messageDesc(file_planbok_node_v1_node, 22);
 
 /**
+ * One step of cosigning. `cosign`: Node 1's own request. `pull`: the request that Node 2 has for its witness.
+ * `answer`: what the witness said to it.
+ *
+ * @generated from message planbok.node.v1.CheckpointRequest
+ */
+export type CheckpointRequest = Message<"planbok.node.v1.CheckpointRequest"> & {
+  /**
+   * @generated from field: string organization = 1;
+   */
+  organization: string;
+
+  /**
+   * JSON: the attested key of Node 1's log, or of its witness with `answer`
+   *
+   * @generated from field: bytes log_key = 2;
+   */
+  logKey: Uint8Array;
+
+  /**
+   * @generated from oneof planbok.node.v1.CheckpointRequest.step
+   */
+  step: {
+    /**
+     * tlog-witness request body
+     *
+     * @generated from field: string cosign = 3;
+     */
+    value: string;
+    case: "cosign";
+  } | {
+    /**
+     * size that Node 1 has seen last
+     *
+     * @generated from field: uint64 pull = 4;
+     */
+    value: bigint;
+    case: "pull";
+  } | {
+    /**
+     * JSON
+     *
+     * @generated from field: bytes answer = 5;
+     */
+    value: Uint8Array;
+    case: "answer";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message planbok.node.v1.CheckpointRequest.
+ * Use `create(CheckpointRequestSchema)` to create a new message.
+ */
+export const CheckpointRequestSchema: GenMessage<CheckpointRequest> = /*@__PURE__*/
+  messageDesc(file_planbok_node_v1_node, 23);
+
+/**
+ * @generated from message planbok.node.v1.CheckpointResponse
+ */
+export type CheckpointResponse = Message<"planbok.node.v1.CheckpointResponse"> & {
+  /**
+   * JSON: the attested key of Node 2's witness, or of its log with `pull`
+   *
+   * @generated from field: bytes key = 1;
+   */
+  key: Uint8Array;
+
+  /**
+   * JSON, to `cosign`
+   *
+   * @generated from field: bytes answer = 2;
+   */
+  answer: Uint8Array;
+
+  /**
+   * tlog-witness request body, to `pull`; empty if there is no log yet
+   *
+   * @generated from field: string request = 3;
+   */
+  request: string;
+};
+
+/**
+ * Describes the message planbok.node.v1.CheckpointResponse.
+ * Use `create(CheckpointResponseSchema)` to create a new message.
+ */
+export const CheckpointResponseSchema: GenMessage<CheckpointResponse> = /*@__PURE__*/
+  messageDesc(file_planbok_node_v1_node, 24);
+
+/**
+ * @generated from message planbok.node.v1.AuditLogRequest
+ */
+export type AuditLogRequest = Message<"planbok.node.v1.AuditLogRequest"> & {
+  /**
+   * @generated from field: string organization = 1;
+   */
+  organization: string;
+
+  /**
+   * @generated from field: uint64 from = 2;
+   */
+  from: bigint;
+
+  /**
+   * @generated from field: uint32 limit = 3;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message planbok.node.v1.AuditLogRequest.
+ * Use `create(AuditLogRequestSchema)` to create a new message.
+ */
+export const AuditLogRequestSchema: GenMessage<AuditLogRequest> = /*@__PURE__*/
+  messageDesc(file_planbok_node_v1_node, 25);
+
+/**
+ * @generated from message planbok.node.v1.AuditLogResponse
+ */
+export type AuditLogResponse = Message<"planbok.node.v1.AuditLogResponse"> & {
+  /**
+   * @generated from field: bytes page = 1;
+   */
+  page: Uint8Array;
+};
+
+/**
+ * Describes the message planbok.node.v1.AuditLogResponse.
+ * Use `create(AuditLogResponseSchema)` to create a new message.
+ */
+export const AuditLogResponseSchema: GenMessage<AuditLogResponse> = /*@__PURE__*/
+  messageDesc(file_planbok_node_v1_node, 26);
+
+/**
  * @generated from service planbok.node.v1.NodeService
  */
 export const NodeService: GenService<{
@@ -711,6 +844,26 @@ export const NodeService: GenService<{
    * @generated from rpc planbok.node.v1.NodeService.SignSchnorr
    */
   signSchnorr: {
+    methodKind: "unary";
+    input: typeof EnvelopeSchema;
+    output: typeof EnvelopeSchema;
+  },
+  /**
+   * Audit logs: each node cosigns the other's checkpoints; Node 1 asks, and brings what Node 2 asks for.
+   *
+   * @generated from rpc planbok.node.v1.NodeService.Checkpoint
+   */
+  checkpoint: {
+    methodKind: "unary";
+    input: typeof EnvelopeSchema;
+    output: typeof EnvelopeSchema;
+  },
+  /**
+   * Records of Node 2's log from an index on, with its keys and its newest checkpoint.
+   *
+   * @generated from rpc planbok.node.v1.NodeService.AuditLog
+   */
+  auditLog: {
     methodKind: "unary";
     input: typeof EnvelopeSchema;
     output: typeof EnvelopeSchema;
