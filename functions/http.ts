@@ -24,6 +24,8 @@ export interface HttpAnswer {
   readonly body: unknown;
   /** The answer of an earlier request with the same idempotency key. */
   readonly replayed?: boolean;
+  /** Of a body of bytes, which goes out as it is; absent: the body becomes JSON. */
+  readonly mediaType?: string;
 }
 
 export type RouteHandler = (request: HttpRequest) => Promise<HttpAnswer>;
@@ -60,7 +62,9 @@ export function http(
       ...limitHeaders(event, limiter),
       ...more,
     },
-    body: JSON.stringify(body),
+    ...(body instanceof Uint8Array
+      ? { body: Buffer.from(body).toString('base64'), isBase64Encoded: true }
+      : { body: JSON.stringify(body) }),
   });
   return middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
     .onError((request) => {
@@ -79,13 +83,17 @@ export function http(
       // Whoever need not say who they are is counted by where they come from.
       if (match.route.scope === 'public' && event.httpMethod !== 'GET')
         limiter.take({ keyId: `address ${sourceIp}`, organization: `from ${sourceIp}` });
-      const { body, replayed } = await handler({
+      const {
+        body,
+        replayed,
+        mediaType = 'application/json',
+      } = await handler({
         ...actorRequest(event, match),
         match,
         sourceIp,
       });
       const more = replayed ? { 'idempotent-replayed': 'true' } : {};
-      return answer(event, replayed ? 200 : match.route.status, 'application/json', body, more);
+      return answer(event, replayed ? 200 : match.route.status, mediaType, body, more);
     }) as unknown as LambdaHandler;
 }
 

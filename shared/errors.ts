@@ -53,6 +53,7 @@ export const errorCodes = {
   wallet_not_found: code(404, 'No such wallet'),
   signature_not_found: code(404, 'No such signature'),
   audit_event_not_found: code(404, 'No such audit event'),
+  audit_resource_not_found: code(404, 'The log has no such tile or checkpoint'),
   wallet_set_not_active: code(409, 'The wallet set is not active'),
   blockchain_unsupported: code(422, 'This blockchain is not supported'),
   key_type_missing: code(422, 'The wallet set has no key of the type that this blockchain needs'),

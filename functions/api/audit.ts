@@ -2,10 +2,10 @@
  * Reads of Node 1's audit log.
  * @module
  */
-import { logOf } from '#shared/audit/record.ts';
+import { type AuditRecord, logOf, readRecord } from '#shared/audit/record.ts';
 import { toBase64url } from '#shared/bytes.ts';
 import { CustodyError } from '#shared/errors.ts';
-import type { Answer as Reply } from '#shared/wire/routes.ts';
+import type { Query, Answer as Reply } from '#shared/wire/routes.ts';
 import type { NodeAudit } from '../audit/node-audit.ts';
 import { logReader } from '../audit/proofs.ts';
 import { eventId } from '../audit/recording.ts';
@@ -22,30 +22,73 @@ const eventView = ({ id, data, index }: StoredRecord): Reply<'listAuditEvents'>[
   record: text(data),
 });
 
-/** @param object id of what was acted on; undefined: everything */
+/** What a person may ask of a list; absent: everything. */
+export type EventFilter = Omit<Query<'listAuditEvents'>, 'limit' | 'cursor'>;
+
+/** Reads of the list for one answer: a filter that finds little stops here, and goes on at the cursor. */
+const mostReads = 10;
+/**
+ * Pending records are integrated oldest first, so the order of the log is that of time but for what a list
+ * showed too late. Nothing is that late.
+ */
+const disorderMs = 3_600_000;
+
+const matches = ({ actor, action, phase }: EventFilter, record: AuditRecord): boolean =>
+  (actor === undefined || record.actor === actor) &&
+  (action === undefined || record.action === action) &&
+  (phase === undefined || record.phase === phase);
+
+/** Newest first. */
 export async function auditEvents(
   { store }: AuditReads,
   organization: string,
-  object: string | undefined,
-  page: { readonly limit: number; readonly cursor?: string },
+  filter: EventFilter,
+  { limit, cursor: start }: { readonly limit: number; readonly cursor?: string },
 ): Promise<Reply<'listAuditEvents'>> {
-  const { records, cursor } = await store.records(logOf('node1', organization), object, page);
-  return { data: records.map(eventView), ...(cursor !== undefined && { nextCursor: cursor }) };
+  const log = logOf('node1', organization);
+  const [fromMs, toMs] = [Date.parse(filter.from ?? ''), Date.parse(filter.to ?? '')];
+  const data: Reply<'listAuditEvents'>['data'] = [];
+  let cursor = start;
+  for (let reads = 0; reads < mostReads && data.length < limit; reads++) {
+    const page = { limit: limit - data.length, ...(cursor !== undefined && { cursor }) };
+    const found = await store.records(log, filter.object, page);
+    for (const stored of found.records) {
+      if (stored.timeMs < fromMs || stored.timeMs >= toMs) continue;
+      if (matches(filter, readRecord(stored.data))) data.push(eventView(stored));
+    }
+    cursor = found.records.some(({ timeMs }) => timeMs < fromMs - disorderMs) ? undefined : found.cursor;
+    if (cursor === undefined) break;
+  }
+  return { data, ...(cursor !== undefined && { nextCursor: cursor }) };
 }
+
+/** @throws {CustodyError} `audit_event_not_found` */
+async function find({ store }: AuditReads, organization: string, id: string): Promise<StoredRecord> {
+  const record = await store.find(logOf('node1', organization), id.replace(/^evt_/, ''));
+  if (record === undefined) throw new CustodyError('audit_event_not_found', `no event ${id}`);
+  return record;
+}
+
+/** Whether the actor may see it, the caller decides by its record. @throws {CustodyError} `audit_event_not_found` */
+export const auditEvent = async (
+  reads: AuditReads,
+  organization: string,
+  id: string,
+): Promise<Reply<'getAuditEvent'>> => eventView(await find(reads, organization, id));
 
 /** @throws {CustodyError} `audit_event_not_found`; `audit_unavailable` until it is integrated */
 export async function auditProof(
-  { store, files }: AuditReads,
+  reads: AuditReads,
   organization: string,
   id: string,
 ): Promise<Reply<'getAuditProof'>> {
+  const { store, files } = reads;
   const log = logOf('node1', organization);
   const [record, head, cosigned] = await Promise.all([
-    store.find(log, id.replace(/^evt_/, '')),
+    find(reads, organization, id),
     store.head(log),
     store.cosigned(log),
   ]);
-  if (record === undefined) throw new CustodyError('audit_event_not_found', `no event ${id}`);
   const { index } = record;
   if (index === undefined || head === undefined || index >= head.size)
     throw new CustodyError('audit_unavailable', 'the event is not integrated yet');
@@ -53,16 +96,4 @@ export async function auditProof(
   const { size, note } = told ? cosigned : head;
   const proof = await logReader(store, files).inclusion(log, head, index, size);
   return { ...eventView(record), log, cosigned: told, checkpoint: text(note), proof: proof.map(toBase64url) };
-}
-
-export async function auditCheckpoints(
-  { store }: AuditReads,
-  organization: string,
-): Promise<Reply<'getAuditCheckpoints'>> {
-  const [one, two] = [logOf('node1', organization), logOf('node2', organization)];
-  const [cosigned, seen] = await Promise.all([store.cosigned(one), store.seen(two)]);
-  return {
-    ...(cosigned && { node1: { log: one, size: cosigned.size, checkpoint: text(cosigned.note) } }),
-    ...(seen && { node2: { log: two, size: seen.size, checkpoint: text(seen.note) } }),
-  };
 }

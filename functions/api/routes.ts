@@ -2,6 +2,8 @@
  * Reads: what the API function serves from Node 1's tables. It holds no share and reaches no peer.
  * @module
  */
+import { readRecord } from '#shared/audit/record.ts';
+import { utf8 } from '#shared/bytes.ts';
 import { type Blockchain, blockchains, chainInfo } from '#shared/chains/chains.ts';
 import { CustodyError, type ErrorCode } from '#shared/errors.ts';
 import { clockToleranceSeconds, maxLifeSeconds } from '#shared/intent/authorisation.ts';
@@ -20,7 +22,7 @@ import { firstEpoch, type Ledger } from '../stores/ledger.ts';
 import type { RegistryStore } from '../stores/registry.ts';
 import type { Resources, SignatureRecord, Wallet } from '../stores/resources.ts';
 import { type WalletSetState, walletSetView, walletView } from '../views.ts';
-import { type AuditReads, auditCheckpoints, auditEvents, auditProof } from './audit.ts';
+import { type AuditReads, auditEvent, auditEvents, auditProof } from './audit.ts';
 import { evaluate, policies, preview } from './preview.ts';
 
 export interface ApiPorts {
@@ -53,12 +55,6 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
       if (!all && only.length === 0) requireScope(actor, 'view', undefined, clock());
       return { body: await run(actor, request) };
     };
-  /** The log says what happened to every wallet set: for whoever may see them all. */
-  const all = (run: (actor: Actor, request: HttpRequest) => Promise<unknown>): RouteHandler =>
-    of(async (actor, request) => {
-      requireScope(actor, 'view', undefined, clock());
-      return run(actor, request);
-    });
   const sees = (actor: Actor, walletSet: string): boolean =>
     may(actor.registry, actor.credentialId, 'view', walletSet, clock());
   /** What an actor may not see is answered as what does not exist. */
@@ -69,6 +65,18 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
   const ownWallet = async (actor: Actor, id: string): Promise<Wallet> => {
     const wallet = await resources.wallet(actor.organization, id);
     return seen(actor, wallet.walletSet, 'wallet_not_found', wallet);
+  };
+  /** The log says what happened to every wallet set: who may not see them all sees what was done to their own. */
+  const seesObject = async (actor: Actor, object: string): Promise<boolean> => {
+    if (may(actor.registry, actor.credentialId, 'view', undefined, clock())) return true;
+    const wallet = await resources.findWallet(object);
+    const set = await resources.findWalletSet(wallet?.walletSet ?? object);
+    return set?.organization === actor.organization && sees(actor, set.id);
+  };
+  const ownEvent = async (actor: Actor, id: string) => {
+    const event = await auditEvent(audit, actor.organization, id);
+    if (await seesObject(actor, readRecord(utf8(event.record)).object)) return event;
+    throw new CustodyError('audit_event_not_found', 'no such thing');
   };
   const seesSignature = async (actor: Actor, { wallet }: SignatureRecord): Promise<boolean> => {
     const found = await resources.findWallet(wallet);
@@ -174,14 +182,17 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
         throw new CustodyError('signature_not_found', 'no such thing');
       return JSON.parse(record.answer);
     }),
-    listAuditEvents: all(({ organization }, request) => {
-      const query = readQuery('listAuditEvents', request.query);
-      return auditEvents(audit, organization, query.wallet, page(query));
+    listAuditEvents: of(async (actor, request) => {
+      const { limit, cursor, ...filter } = readQuery('listAuditEvents', request.query);
+      if (filter.object === undefined || !(await seesObject(actor, filter.object)))
+        requireScope(actor, 'view', undefined, clock());
+      return auditEvents(audit, actor.organization, filter, page({ limit, cursor }));
     }),
-    getAuditProof: all(({ organization }, { match }) =>
-      auditProof(audit, organization, readParams('getAuditProof', match.params).id),
-    ),
-    getAuditCheckpoints: all(({ organization }) => auditCheckpoints(audit, organization)),
+    getAuditEvent: of((actor, { match }) => ownEvent(actor, readParams('getAuditEvent', match.params).id)),
+    getAuditProof: of(async (actor, { match }) => {
+      const { id } = await ownEvent(actor, readParams('getAuditProof', match.params).id);
+      return auditProof(audit, actor.organization, id);
+    }),
     getIdempotencyKey: of((actor, { match }) =>
       whatBecame(ports, actor, readParams('getIdempotencyKey', match.params).key),
     ),

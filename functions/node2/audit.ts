@@ -3,17 +3,17 @@
  * @module
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { type Bytes, utf8 } from '#shared/bytes.ts';
+import type { Bytes } from '#shared/bytes.ts';
 import {
   AuditLogRequestSchema,
   AuditLogResponseSchema,
 } from '../../proto/generated/planbok/node/v1/node_pb.ts';
-import { exportPage } from '../audit/page.ts';
+import { partOf } from '../audit/parts.ts';
 import type { PeerRequest } from '../channel/serve.ts';
 import type { Node } from '../node.ts';
 
 export async function auditLog(node: Node, { body }: PeerRequest): Promise<Bytes> {
-  const { organization, from, limit } = fromBinary(AuditLogRequestSchema, body);
-  const page = utf8(JSON.stringify(await exportPage(node, organization, Number(from), limit)));
-  return toBinary(AuditLogResponseSchema, create(AuditLogResponseSchema, { page }));
+  const { organization, part } = fromBinary(AuditLogRequestSchema, body);
+  const shown = await partOf(node, organization, part);
+  return toBinary(AuditLogResponseSchema, create(AuditLogResponseSchema, { part: shown }));
 }

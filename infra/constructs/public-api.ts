@@ -23,6 +23,8 @@ export class PublicApi extends Construct {
       ...stageOf(this, throttle),
       restApiName: name,
       endpointConfiguration: { types: [EndpointType.REGIONAL] },
+      // Tiles of the audit logs are bytes, and what reads transparency logs names no useful Accept header.
+      binaryMediaTypes: ['*/*'],
     });
     const integrations = { api: integrationOf(programs.api), node1: integrationOf(programs.node1) };
     for (const { method, path, program } of Object.values<Route>(routes))

@@ -48,7 +48,7 @@ const header = (name: string, description: string): Schema => ({
 });
 
 function operation(name: RouteName, route: Route): Schema {
-  const { status, summary, scope, idempotent, maxBodyBytes } = route;
+  const { status, summary, scope, idempotent, maxBodyBytes, mediaType } = route;
   const headers = [
     ...(idempotent
       ? [header('Idempotency-Key', 'Names the operation for 7 days: 1 to 128 of A-Z a-z 0-9 . _ ~ : -')]
@@ -64,7 +64,7 @@ function operation(name: RouteName, route: Route): Schema {
     parameters: [...parameters(route.params, 'path'), ...parameters(route.query, 'query'), ...headers],
     ...(maxBodyBytes > 0 ? { requestBody: { required: true, ...json(schemaOf(route.body, 'input')) } } : {}),
     responses: {
-      [status]: { description: 'Done', ...json(schemaOf(route.response, 'output')) },
+      [status]: { description: 'Done', ...json(schemaOf(route.response, 'output'), mediaType) },
       default: { $ref: '#/components/responses/Problem' },
     },
   };
@@ -83,8 +83,11 @@ const codeTable = (): string =>
 /** @param server base URL without a path. */
 export function openapi(version: string, server?: string): Schema {
   const paths: Record<string, Schema> = {};
-  for (const [name, route] of Object.entries(routes) as [RouteName, Route][])
-    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(name, route) };
+  for (const [name, route] of Object.entries(routes) as [RouteName, Route][]) {
+    // The document has no word for a parameter of several segments.
+    const path = route.path.replace('+}', '}');
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(name, route) };
+  }
   const problem = schemaOf(problemDocument, 'output');
   const code = { type: 'string', enum: Object.keys(errorCodes) };
   return {

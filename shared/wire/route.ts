@@ -10,7 +10,7 @@ export type Program = 'api' | 'node1';
 
 export interface Route {
   readonly method: 'GET' | 'POST';
-  /** Absolute, with `{name}` for a parameter. */
+  /** Absolute, with `{name}` for a parameter; `{name+}` at the end takes all segments that are left. */
   readonly path: string;
   readonly program: Program;
   /** What the credential needs; `public` routes take unsigned requests. */
@@ -21,6 +21,8 @@ export interface Route {
   readonly maxBodyBytes: number;
   /** Status of success. */
   readonly status: 200 | 201;
+  /** Of an answer that is not JSON. */
+  readonly mediaType?: string;
   readonly summary: string;
   readonly params: z.ZodType;
   readonly query: z.ZodType;

@@ -162,9 +162,16 @@ export const routes = {
   listAuditEvents: {
     ...read,
     path: '/v1/audit/events',
-    summary: "What Node 1's audit log says, newest first; of one object, if it is named",
-    query: z.strictObject({ wallet: id.optional(), ...page }),
+    summary: "What Node 1's audit log says, newest first; with `object`, the timeline of that thing",
+    query: audit.auditEventQuery,
     response: audit.auditEventPage,
+  },
+  getAuditEvent: {
+    ...read,
+    path: '/v1/audit/events/{id}',
+    summary: 'One event, as soon as it is durable',
+    params: byId,
+    response: audit.auditEvent,
   },
   getAuditProof: {
     ...read,
@@ -176,16 +183,34 @@ export const routes = {
   getAuditCheckpoints: {
     ...read,
     path: '/v1/audit/checkpoints/latest',
-    summary: "The newest checkpoints of both nodes' logs",
+    program: 'node1',
+    summary: "The newest cosigned checkpoints of both nodes' logs, and the keys to verify them with",
     response: audit.auditCheckpoints,
+  },
+  getConsistencyProof: {
+    ...read,
+    path: '/v1/audit/consistency-proof',
+    program: 'node1',
+    summary: 'Proof that a log of one size is the beginning of the log at another',
+    query: audit.consistencyQuery,
+    response: audit.consistencyProof,
   },
   exportAudit: {
     ...read,
     path: '/v1/audit/export',
     program: 'node1',
     summary: 'Records of a log below its newest cosigned checkpoint, and the keys to verify them with',
-    query: z.strictObject({ log: z.enum(['node1', 'node2']).optional(), from, limit: page.limit }),
+    query: audit.exportQuery,
     response: audit.auditExport,
+  },
+  getTlog: {
+    ...read,
+    path: '/v1/tlog/{node}/{path+}',
+    program: 'node1',
+    mediaType: 'application/octet-stream',
+    summary: "A node's log as C2SP tlog-tiles: `checkpoint`, `tile/…`, `tile/entries/…`",
+    params: audit.tlogParams,
+    response: audit.tlogResource,
   },
   getIdempotencyKey: {
     ...read,
@@ -250,13 +275,15 @@ const names = Object.keys(routes) as RouteName[];
 /** The parameters, if the path fits the template. A fixed segment wins over a parameter: see {@link matchRoute}. */
 function matchPath(template: string, path: string): Record<string, string> | undefined {
   const [want, have] = [template.split('/'), path.split('/')];
-  if (want.length !== have.length) return undefined;
+  const greedy = template.endsWith('+}');
+  if (greedy ? have.length < want.length : want.length !== have.length) return undefined;
   const params: [string, string][] = [];
   for (const [i, segment] of want.entries()) {
-    const value = have[i] ?? '';
+    const rest = greedy && i === want.length - 1;
+    const value = rest ? have.slice(i).join('/') : (have[i] ?? '');
     if (segment.startsWith('{')) {
       if (value === '') return undefined;
-      params.push([segment.slice(1, -1), value]);
+      params.push([segment.replace(/[{+}]/g, ''), value]);
     } else if (segment !== value) return undefined;
   }
   return Object.fromEntries(params);
@@ -284,4 +311,4 @@ export const programOf = (method: string, path: string): Program => matchRoute(m
 
 /** The path of a route with its parameters filled in. */
 export const pathOf = (name: RouteName, params: Readonly<Record<string, string>> = {}): string =>
-  routes[name].path.replace(/\{(\w+)\}/g, (_, parameter: string) => params[parameter] ?? '');
+  routes[name].path.replace(/\{(\w+)\+?\}/g, (_, parameter: string) => params[parameter] ?? '');

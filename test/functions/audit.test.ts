@@ -227,7 +227,7 @@ test('both logs verify together; a record that one of them leaves out is named',
 test('the API shows events with their proofs, checkpoints, and exports that verify', async () => {
   const { who, wallets } = home;
   const get = async (path: string, query?: string) => done(world.fetch(await who.get(path, query)));
-  const events = await get('/v1/audit/events', `?wallet=${wallets['SOL'].id}`);
+  const events = await get('/v1/audit/events', `?object=${wallets['SOL'].id}`);
   expect(events.data.length).toBeGreaterThan(1);
   for (const { record } of events.data) expect(JSON.parse(record).object).toBe(wallets['SOL'].id);
   const [{ id, index, record }] = events.data;

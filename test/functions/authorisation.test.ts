@@ -90,7 +90,10 @@ describe('without an actor', () => {
   test('a log that there is not has no page, and a key that Node 1 did not attest has no checkpoint', async () => {
     const page = toBinary(
       AuditLogRequestSchema,
-      create(AuditLogRequestSchema, { organization: 'org_nobody' }),
+      create(AuditLogRequestSchema, {
+        organization: 'org_nobody',
+        part: { case: 'page', value: { limit: 1 } },
+      }),
     );
     expect(await callNode2(world, 'AuditLog', session, page)).toBe('audit_unavailable');
     for (const logKey of [new Uint8Array(), utf8('{}'), utf8('x')]) {

@@ -121,7 +121,7 @@ test('a role may do with each table what its program does, and nothing else', as
     '/v1/signatures',
     '/v1/policies',
     '/v1/audit/events',
-    '/v1/audit/checkpoints/latest',
+    `/v1/audit/events/${set.auditEventId}/proof`,
     `/v1/idempotency-keys/${idempotencyKey}`,
   ])
     expect((await world.fetch(await alice.get(path))).status).toBe(200);

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { ed25519 } from '@noble/curves/ed25519.js';
+import type { APIGatewayProxyResult } from 'aws-lambda';
 import { memoryKeyService, memoryTables } from '../../functions/adapters/memory.ts';
 import { apiRoutes } from '../../functions/api/routes.ts';
 import { peerOver } from '../../functions/channel/call.ts';
@@ -160,7 +161,7 @@ export async function twoNodes(options: WorldOptions = {}): Promise<World> {
       // An unknown route is refused by either.
     }
     const result = await running.wrapped[program](event as any, {} as any);
-    return { status: result.statusCode, headers: result.headers as any, body: JSON.parse(result.body) };
+    return { status: result.statusCode, headers: result.headers as any, body: bodyOf(result) };
   };
   return Object.assign(world, {
     node1: one,
@@ -178,6 +179,10 @@ export async function twoNodes(options: WorldOptions = {}): Promise<World> {
     fetch: (request: ActorRequest): Promise<Reply> => send(eventOf(request)),
   });
 }
+
+/** As the other end of the gateway gets it. */
+const bodyOf = ({ body, isBase64Encoded = false }: APIGatewayProxyResult): unknown =>
+  isBase64Encoded ? new Uint8Array(Buffer.from(body, 'base64')) : JSON.parse(body);
 
 export function eventOf(request: ActorRequest, more: Record<string, string> = {}) {
   const headers = { ...signatureHeaders(request), 'content-type': 'application/json', ...more };

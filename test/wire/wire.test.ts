@@ -130,7 +130,7 @@ function hasLoneSurrogate(value: unknown): boolean {
 describe('routes', () => {
   test('every route is found by its own path, and the parameters come out', () => {
     for (const [name, route] of Object.entries(routes) as [keyof typeof routes, Route][]) {
-      const path = pathOf(name, { id: 'wal_1', key: 'k' });
+      const path = pathOf(name, { id: 'wal_1', key: 'k', node: 'node1', path: 'tile/0/x001/000' });
       expect(path).not.toMatch(/[{}]/);
       const found = matchRoute(route.method, path);
       expect(found.name).toBe(name);
@@ -314,7 +314,8 @@ test('the OpenAPI document has every route, every code, and no reference into no
   };
   const text = JSON.stringify(document);
   expect(document.openapi).toBe('3.1.0');
-  for (const [name, { method, path }] of Object.entries(routes)) {
+  for (const [name, { method, path: template }] of Object.entries(routes)) {
+    const path = template.replace('+}', '}');
     const operation = document.paths[path]?.[method.toLowerCase()];
     expect(operation?.operationId).toBe(name);
     const inPath = operation?.parameters.filter((p) => p.in === 'path').map((p) => p.name);

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file planbok/node/v1/node.proto.
  */
 export const file_planbok_node_v1_node: GenFile = /*@__PURE__*/
-  fileDesc("ChpwbGFuYm9rL25vZGUvdjEvbm9kZS5wcm90bxIPcGxhbmJvay5ub2RlLnYxIi0KCEVudmVsb3BlEg4KBnNpZ25lZBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwihQIKBlNpZ25lZBIPCgd2ZXJzaW9uGAEgASgNEgwKBGZyb20YAiABKAkSCgoCdG8YAyABKAkSDgoGbWV0aG9kGAQgASgJEg8KB3Nlc3Npb24YBSABKAwSDAoEc3RlcBgGIAEoDRIPCgdhbnN3ZXJzGAcgASgMEhQKDHRsc19rZXlfaGFzaBgIIAEoDBIvCgpkZWxlZ2F0aW9uGAkgASgLMhsucGxhbmJvay5ub2RlLnYxLkRlbGVnYXRpb24SEQoJaXNzdWVkX21zGAogASgEEgwKBGJvZHkYCyABKAwSEgoKZXJyb3JfY29kZRgMIAEoCRIUCgxlcnJvcl9kZXRhaWwYDSABKAkiLwoKRGVsZWdhdGlvbhIOCgZzaWduZWQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIqYBCgxBY3RvclJlcXVlc3QSDgoGbWV0aG9kGAEgASgJEgwKBHBhdGgYAiABKAkSDQoFcXVlcnkYAyABKAkSFgoOY29udGVudF9kaWdlc3QYBCABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAUgASgJEhcKD3NpZ25hdHVyZV9pbnB1dBgGIAEoCRIRCglzaWduYXR1cmUYByABKAkSDAoEYm9keRgIIAEoDCI3ChFTdGF0ZW1lbnRzUmVxdWVzdBIUCgxvcmdhbml6YXRpb24YASABKAkSDAoEZnJvbRgCIAEoDSIoChJTdGF0ZW1lbnRzUmVzcG9uc2USEgoKc3RhdGVtZW50cxgBIAEoDCJCChBTdGF0ZW1lbnRSZXF1ZXN0Ei4KB3JlcXVlc3QYASABKAsyHS5wbGFuYm9rLm5vZGUudjEuQWN0b3JSZXF1ZXN0IiQKEVN0YXRlbWVudFJlc3BvbnNlEg8KB3JlY2VpcHQYASABKAwiSQoLRGtnMVJlcXVlc3QSLgoHcmVxdWVzdBgBIAEoCzIdLnBsYW5ib2subm9kZS52MS5BY3RvclJlcXVlc3QSCgoCZDEYAiABKAwiGgoMRGtnMVJlc3BvbnNlEgoKAmQyGAEgASgMIhkKC0RrZzJSZXF1ZXN0EgoKAmQzGAEgASgMIhoKDERrZzJSZXNwb25zZRIKCgJkNBgBIAEoDCI8Cg1TdGF0dXNSZXF1ZXN0EgsKA2tleRgBIAEoCRINCgVlcG9jaBgCIAEoDRIPCgdhdHRlbXB0GAMgASgMIiwKDlN0YXR1c1Jlc3BvbnNlEg4KBmFjdGl2ZRgBIAEoCBIKCgJkNBgCIAEoDCJACg5XYWxsZXRzUmVxdWVzdBIuCgdyZXF1ZXN0GAEgASgLMh0ucGxhbmJvay5ub2RlLnYxLkFjdG9yUmVxdWVzdCIiCg9XYWxsZXRzUmVzcG9uc2USDwoHd2FsbGV0cxgBIAEoDCJJCghTZWxmVGVzdBILCgNrZXkYASABKAkSDQoFZXBvY2gYAiABKA0SEAoIa2V5X3R5cGUYAyABKAkSDwoHYXR0ZW1wdBgEIAEoDSKWAQoMU2lnbjFSZXF1ZXN0EjAKB3JlcXVlc3QYASABKAsyHS5wbGFuYm9rLm5vZGUudjEuQWN0b3JSZXF1ZXN0SAASLgoJc2VsZl90ZXN0GAIgASgLMhkucGxhbmJvay5ub2RlLnYxLlNlbGZUZXN0SAASDQoFaW5kZXgYAyABKA0SCgoCczEYBCABKAxCCQoHcHVycG9zZSIbCg1TaWduMVJlc3BvbnNlEgoKAnMyGAEgASgMIhoKDFNpZ24yUmVxdWVzdBIKCgJzMxgBIAEoDCIbCg1TaWduMlJlc3BvbnNlEgoKAnM0GAEgASgMIpwBChJTaWduU2Nobm9yclJlcXVlc3QSMAoHcmVxdWVzdBgBIAEoCzIdLnBsYW5ib2subm9kZS52MS5BY3RvclJlcXVlc3RIABIuCglzZWxmX3Rlc3QYAiABKAsyGS5wbGFuYm9rLm5vZGUudjEuU2VsZlRlc3RIABINCgVpbmRleBgDIAEoDRIKCgJzMRgEIAEoDEIJCgdwdXJwb3NlIiEKE1NpZ25TY2hub3JyUmVzcG9uc2USCgoCczIYASABKAwidgoRQ2hlY2twb2ludFJlcXVlc3QSFAoMb3JnYW5pemF0aW9uGAEgASgJEg8KB2xvZ19rZXkYAiABKAwSEAoGY29zaWduGAMgASgJSAASDgoEcHVsbBgEIAEoBEgAEhAKBmFuc3dlchgFIAEoDEgAQgYKBHN0ZXAiQgoSQ2hlY2twb2ludFJlc3BvbnNlEgsKA2tleRgBIAEoDBIOCgZhbnN3ZXIYAiABKAwSDwoHcmVxdWVzdBgDIAEoCSJECg9BdWRpdExvZ1JlcXVlc3QSFAoMb3JnYW5pemF0aW9uGAEgASgJEgwKBGZyb20YAiABKAQSDQoFbGltaXQYAyABKA0iIAoQQXVkaXRMb2dSZXNwb25zZRIMCgRwYWdlGAEgASgMMtoFCgtOb2RlU2VydmljZRJBCglTdGF0ZW1lbnQSGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUSQgoKU3RhdGVtZW50cxIZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRoZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRI8CgREa2cxEhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlGhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlEjwKBERrZzISGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUSPgoGU3RhdHVzEhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlGhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlEj8KB1dhbGxldHMSGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUSPQoFU2lnbjESGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUSPQoFU2lnbjISGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUSQwoLU2lnblNjaG5vcnISGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUSQgoKQ2hlY2twb2ludBIZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRoZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRJACghBdWRpdExvZxIZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRoZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZWIGcHJvdG8z");
+  fileDesc("ChpwbGFuYm9rL25vZGUvdjEvbm9kZS5wcm90bxIPcGxhbmJvay5ub2RlLnYxIi0KCEVudmVsb3BlEg4KBnNpZ25lZBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwihQIKBlNpZ25lZBIPCgd2ZXJzaW9uGAEgASgNEgwKBGZyb20YAiABKAkSCgoCdG8YAyABKAkSDgoGbWV0aG9kGAQgASgJEg8KB3Nlc3Npb24YBSABKAwSDAoEc3RlcBgGIAEoDRIPCgdhbnN3ZXJzGAcgASgMEhQKDHRsc19rZXlfaGFzaBgIIAEoDBIvCgpkZWxlZ2F0aW9uGAkgASgLMhsucGxhbmJvay5ub2RlLnYxLkRlbGVnYXRpb24SEQoJaXNzdWVkX21zGAogASgEEgwKBGJvZHkYCyABKAwSEgoKZXJyb3JfY29kZRgMIAEoCRIUCgxlcnJvcl9kZXRhaWwYDSABKAkiLwoKRGVsZWdhdGlvbhIOCgZzaWduZWQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIqYBCgxBY3RvclJlcXVlc3QSDgoGbWV0aG9kGAEgASgJEgwKBHBhdGgYAiABKAkSDQoFcXVlcnkYAyABKAkSFgoOY29udGVudF9kaWdlc3QYBCABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAUgASgJEhcKD3NpZ25hdHVyZV9pbnB1dBgGIAEoCRIRCglzaWduYXR1cmUYByABKAkSDAoEYm9keRgIIAEoDCI3ChFTdGF0ZW1lbnRzUmVxdWVzdBIUCgxvcmdhbml6YXRpb24YASABKAkSDAoEZnJvbRgCIAEoDSIoChJTdGF0ZW1lbnRzUmVzcG9uc2USEgoKc3RhdGVtZW50cxgBIAEoDCJCChBTdGF0ZW1lbnRSZXF1ZXN0Ei4KB3JlcXVlc3QYASABKAsyHS5wbGFuYm9rLm5vZGUudjEuQWN0b3JSZXF1ZXN0IiQKEVN0YXRlbWVudFJlc3BvbnNlEg8KB3JlY2VpcHQYASABKAwiSQoLRGtnMVJlcXVlc3QSLgoHcmVxdWVzdBgBIAEoCzIdLnBsYW5ib2subm9kZS52MS5BY3RvclJlcXVlc3QSCgoCZDEYAiABKAwiGgoMRGtnMVJlc3BvbnNlEgoKAmQyGAEgASgMIhkKC0RrZzJSZXF1ZXN0EgoKAmQzGAEgASgMIhoKDERrZzJSZXNwb25zZRIKCgJkNBgBIAEoDCI8Cg1TdGF0dXNSZXF1ZXN0EgsKA2tleRgBIAEoCRINCgVlcG9jaBgCIAEoDRIPCgdhdHRlbXB0GAMgASgMIiwKDlN0YXR1c1Jlc3BvbnNlEg4KBmFjdGl2ZRgBIAEoCBIKCgJkNBgCIAEoDCJACg5XYWxsZXRzUmVxdWVzdBIuCgdyZXF1ZXN0GAEgASgLMh0ucGxhbmJvay5ub2RlLnYxLkFjdG9yUmVxdWVzdCIiCg9XYWxsZXRzUmVzcG9uc2USDwoHd2FsbGV0cxgBIAEoDCJJCghTZWxmVGVzdBILCgNrZXkYASABKAkSDQoFZXBvY2gYAiABKA0SEAoIa2V5X3R5cGUYAyABKAkSDwoHYXR0ZW1wdBgEIAEoDSKWAQoMU2lnbjFSZXF1ZXN0EjAKB3JlcXVlc3QYASABKAsyHS5wbGFuYm9rLm5vZGUudjEuQWN0b3JSZXF1ZXN0SAASLgoJc2VsZl90ZXN0GAIgASgLMhkucGxhbmJvay5ub2RlLnYxLlNlbGZUZXN0SAASDQoFaW5kZXgYAyABKA0SCgoCczEYBCABKAxCCQoHcHVycG9zZSIbCg1TaWduMVJlc3BvbnNlEgoKAnMyGAEgASgMIhoKDFNpZ24yUmVxdWVzdBIKCgJzMxgBIAEoDCIbCg1TaWduMlJlc3BvbnNlEgoKAnM0GAEgASgMIpwBChJTaWduU2Nobm9yclJlcXVlc3QSMAoHcmVxdWVzdBgBIAEoCzIdLnBsYW5ib2subm9kZS52MS5BY3RvclJlcXVlc3RIABIuCglzZWxmX3Rlc3QYAiABKAsyGS5wbGFuYm9rLm5vZGUudjEuU2VsZlRlc3RIABINCgVpbmRleBgDIAEoDRIKCgJzMRgEIAEoDEIJCgdwdXJwb3NlIiEKE1NpZ25TY2hub3JyUmVzcG9uc2USCgoCczIYASABKAwidgoRQ2hlY2twb2ludFJlcXVlc3QSFAoMb3JnYW5pemF0aW9uGAEgASgJEg8KB2xvZ19rZXkYAiABKAwSEAoGY29zaWduGAMgASgJSAASDgoEcHVsbBgEIAEoBEgAEhAKBmFuc3dlchgFIAEoDEgAQgYKBHN0ZXAiQgoSQ2hlY2twb2ludFJlc3BvbnNlEgsKA2tleRgBIAEoDBIOCgZhbnN3ZXIYAiABKAwSDwoHcmVxdWVzdBgDIAEoCSKjAQoPQXVkaXRMb2dSZXF1ZXN0EhQKDG9yZ2FuaXphdGlvbhgBIAEoCRIqCgRwYWdlGAIgASgLMhoucGxhbmJvay5ub2RlLnYxLkF1ZGl0UGFnZUgAEjIKC2NvbnNpc3RlbmN5GAMgASgLMhsucGxhbmJvay5ub2RlLnYxLkF1ZGl0U2l6ZXNIABISCghyZXNvdXJjZRgEIAEoCUgAQgYKBHBhcnQiKAoJQXVkaXRQYWdlEgwKBGZyb20YASABKAQSDQoFbGltaXQYAiABKA0iJgoKQXVkaXRTaXplcxIMCgRmcm9tGAEgASgEEgoKAnRvGAIgASgEIiAKEEF1ZGl0TG9nUmVzcG9uc2USDAoEcGFydBgBIAEoDDLaBQoLTm9kZVNlcnZpY2USQQoJU3RhdGVtZW50EhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlGhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlEkIKClN0YXRlbWVudHMSGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUSPAoERGtnMRIZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRoZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRI8CgREa2cyEhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlGhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlEj4KBlN0YXR1cxIZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRoZLnBsYW5ib2subm9kZS52MS5FbnZlbG9wZRI/CgdXYWxsZXRzEhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlGhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlEj0KBVNpZ24xEhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlGhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlEj0KBVNpZ24yEhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlGhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlEkMKC1NpZ25TY2hub3JyEhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlGhkucGxhbmJvay5ub2RlLnYxLkVudmVsb3BlEkIKCkNoZWNrcG9pbnQSGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUSQAoIQXVkaXRMb2cSGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGUaGS5wbGFuYm9rLm5vZGUudjEuRW52ZWxvcGViBnByb3RvMw");
 
 /**
  * @generated from message planbok.node.v1.Envelope
@@ -719,6 +719,8 @@ export const CheckpointResponseSchema: GenMessage<CheckpointResponse> = /*@__PUR
   messageDesc(file_planbok_node_v1_node, 24);
 
 /**
+ * A part of Node 2's log, for whom Node 1 has checked that they may see it.
+ *
  * @generated from message planbok.node.v1.AuditLogRequest
  */
 export type AuditLogRequest = Message<"planbok.node.v1.AuditLogRequest"> & {
@@ -728,14 +730,29 @@ export type AuditLogRequest = Message<"planbok.node.v1.AuditLogRequest"> & {
   organization: string;
 
   /**
-   * @generated from field: uint64 from = 2;
+   * @generated from oneof planbok.node.v1.AuditLogRequest.part
    */
-  from: bigint;
-
-  /**
-   * @generated from field: uint32 limit = 3;
-   */
-  limit: number;
+  part: {
+    /**
+     * @generated from field: planbok.node.v1.AuditPage page = 2;
+     */
+    value: AuditPage;
+    case: "page";
+  } | {
+    /**
+     * @generated from field: planbok.node.v1.AuditSizes consistency = 3;
+     */
+    value: AuditSizes;
+    case: "consistency";
+  } | {
+    /**
+     * a path of tlog-tiles: `checkpoint`, `tile/…`
+     *
+     * @generated from field: string resource = 4;
+     */
+    value: string;
+    case: "resource";
+  } | { case: undefined; value?: undefined };
 };
 
 /**
@@ -746,13 +763,57 @@ export const AuditLogRequestSchema: GenMessage<AuditLogRequest> = /*@__PURE__*/
   messageDesc(file_planbok_node_v1_node, 25);
 
 /**
+ * @generated from message planbok.node.v1.AuditPage
+ */
+export type AuditPage = Message<"planbok.node.v1.AuditPage"> & {
+  /**
+   * @generated from field: uint64 from = 1;
+   */
+  from: bigint;
+
+  /**
+   * @generated from field: uint32 limit = 2;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message planbok.node.v1.AuditPage.
+ * Use `create(AuditPageSchema)` to create a new message.
+ */
+export const AuditPageSchema: GenMessage<AuditPage> = /*@__PURE__*/
+  messageDesc(file_planbok_node_v1_node, 26);
+
+/**
+ * @generated from message planbok.node.v1.AuditSizes
+ */
+export type AuditSizes = Message<"planbok.node.v1.AuditSizes"> & {
+  /**
+   * @generated from field: uint64 from = 1;
+   */
+  from: bigint;
+
+  /**
+   * @generated from field: uint64 to = 2;
+   */
+  to: bigint;
+};
+
+/**
+ * Describes the message planbok.node.v1.AuditSizes.
+ * Use `create(AuditSizesSchema)` to create a new message.
+ */
+export const AuditSizesSchema: GenMessage<AuditSizes> = /*@__PURE__*/
+  messageDesc(file_planbok_node_v1_node, 27);
+
+/**
  * @generated from message planbok.node.v1.AuditLogResponse
  */
 export type AuditLogResponse = Message<"planbok.node.v1.AuditLogResponse"> & {
   /**
-   * @generated from field: bytes page = 1;
+   * @generated from field: bytes part = 1;
    */
-  page: Uint8Array;
+  part: Uint8Array;
 };
 
 /**
@@ -760,7 +821,7 @@ export type AuditLogResponse = Message<"planbok.node.v1.AuditLogResponse"> & {
  * Use `create(AuditLogResponseSchema)` to create a new message.
  */
 export const AuditLogResponseSchema: GenMessage<AuditLogResponse> = /*@__PURE__*/
-  messageDesc(file_planbok_node_v1_node, 26);
+  messageDesc(file_planbok_node_v1_node, 28);
 
 /**
  * @generated from service planbok.node.v1.NodeService
