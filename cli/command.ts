@@ -31,8 +31,8 @@ export interface Context {
 }
 
 export interface Outcome {
-  /** What `--json` prints. */
-  readonly json: unknown;
+  /** What `--json` prints; absent: it was printed already. */
+  readonly json?: unknown;
   /** What a person reads. */
   readonly text: string;
   readonly exit?: number;

@@ -20,6 +20,7 @@ import { approve } from './commands/approve.ts';
 import { chains } from './commands/chains.ts';
 import { credentialsCommands } from './commands/credentials.ts';
 import { doctor } from './commands/doctor.ts';
+import { events } from './commands/events.ts';
 import { health } from './commands/health.ts';
 import { invitationCommands } from './commands/invitations.ts';
 import { membersCommands } from './commands/members.ts';
@@ -62,6 +63,7 @@ export const commands: readonly Command[] = [
   ...invitationCommands,
   ...credentialsCommands,
   ...apiKeysCommands,
+  events,
   chains,
   health,
   doctor,
@@ -182,7 +184,9 @@ export async function run(argv: readonly string[], io: Io = processIo): Promise<
     checkGiven(command, values, positionals);
     session = contextOf(io, values, positionals);
     const { json, text, exit = 0 } = await command.run(session.context);
-    io.out(asJson ? `${JSON.stringify(json)}\n` : text);
+    // What follows events has printed them itself.
+    if (!asJson) io.out(text);
+    else if (json !== undefined) io.out(`${JSON.stringify(json)}\n`);
     return exit;
   } catch (error) {
     const hinted =

@@ -16,6 +16,7 @@ export {
   webCryptoKey,
 } from './credential.ts';
 export { type ClientCode, PlanbokError } from './errors.ts';
+export type { EventLoop, EventPage, EventQuery, PlanbokEvent } from './events.ts';
 export {
   type Invitation,
   type Invited,

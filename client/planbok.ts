@@ -10,6 +10,7 @@ import { type Identities, identityKeys } from './address-proof.ts';
 import { approvalsOf } from './approvals.ts';
 import { type CredentialKey, requestSigner } from './credential.ts';
 import { PlanbokError } from './errors.ts';
+import { eventsOf } from './events.ts';
 import { exchange, type Fetch } from './http.ts';
 import { type Invitation, invitationsOf, type Joined, joinWith } from './invitations.ts';
 import { apiKeysOf, credentialsApi, membersOf, scopesOf } from './members.ts';
@@ -104,6 +105,7 @@ export class Planbok {
   readonly scopes: ReturnType<typeof scopesOf>;
   readonly policies: ReturnType<typeof policiesOf>;
   readonly approvals: ReturnType<typeof approvalsOf>;
+  readonly events: ReturnType<typeof eventsOf>;
   readonly #session: Session;
 
   /** @throws {Error} if the identities are not two different P-256 public keys, or the URL has a path */
@@ -125,6 +127,7 @@ export class Planbok {
     this.credentials = credentialsApi(registry);
     this.apiKeys = apiKeysOf(registry, session);
     this.scopes = scopesOf(registry);
+    this.events = eventsOf(session);
     this.organizations = organizationsOf(session);
     this.walletSets = walletSetsOf(session);
     this.wallets = walletsOf(session, identities);

@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { errorCodes } from '#shared/errors.ts';
+import { catalog, ends, unnamed } from '#shared/events/catalog.ts';
 import { type Route, routes } from '#shared/wire/routes.ts';
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
@@ -19,6 +20,14 @@ const parts: Readonly<Record<string, () => string>> = {
         String(status),
         retryable ? 'yes' : 'no',
         title,
+      ]),
+    ),
+  events: () =>
+    table(
+      ['action', ...ends],
+      [...Object.entries(catalog), ['any other', unnamed] as const].map(([action, names]) => [
+        action === 'any other' ? action : `\`${action}\``,
+        ...ends.map((end) => `\`${names[end]}\``),
       ]),
     ),
   routes: () =>

@@ -14,6 +14,7 @@ import { readParams, readQuery } from '#shared/wire/parse.ts';
 import { maxWallets } from '#shared/wire/requests.ts';
 import { type Answer as Reply, routes } from '#shared/wire/routes.ts';
 import { type Actor, authenticate, requireScope } from '../authenticate.ts';
+import { feedOver } from '../events/feed.ts';
 import type { Handlers, HttpRequest, RouteHandler } from '../http.ts';
 import type { Clock } from '../ports.ts';
 import { admitting, type RateLimiter } from '../rate-limit.ts';
@@ -23,6 +24,7 @@ import type { RegistryStore } from '../stores/registry.ts';
 import type { Resources, SignatureRecord, Wallet } from '../stores/resources.ts';
 import { type WalletSetState, walletSetView, walletView } from '../views.ts';
 import { type AuditReads, auditEvent, auditEvents, auditProof } from './audit.ts';
+import { events } from './events.ts';
 import { evaluate, policies, preview } from './preview.ts';
 
 export interface ApiPorts {
@@ -43,6 +45,7 @@ const pageLimit = 20;
 export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
   const { registry, resources, clock, limiter, version, audit } = ports;
   const admit = admitting(limiter);
+  const feed = feedOver(audit);
 
   /** A route of an authenticated actor with the route's scope. */
   const of =
@@ -192,6 +195,11 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
     getAuditProof: of(async (actor, { match }) => {
       const { id } = await ownEvent(actor, readParams('getAuditProof', match.params).id);
       return auditProof(audit, actor.organization, id);
+    }),
+    listEvents: of(async (actor, { query }) => {
+      // The feed says what happens to every wallet set: for whoever may see them all.
+      requireScope(actor, 'view', undefined, clock());
+      return events(feed, actor.organization, readQuery('listEvents', query));
     }),
     getIdempotencyKey: of((actor, { match }) =>
       whatBecame(ports, actor, readParams('getIdempotencyKey', match.params).key),

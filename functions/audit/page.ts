@@ -5,9 +5,12 @@
 import { logOf } from '#shared/audit/record.ts';
 import { witnessOf } from '#shared/audit/statements.ts';
 import { hashesOf, tileWidth } from '#shared/audit/tile.ts';
+import type { Bytes } from '#shared/bytes.ts';
 import { CustodyError } from '#shared/errors.ts';
 import type { AuditExportPage } from '#shared/wire/audit.ts';
 import type { Node } from '../node.ts';
+import type { Head } from '../stores/audit.ts';
+import type { NodeAudit } from './node-audit.ts';
 import { leavesOf, logReader } from './proofs.ts';
 
 /** Records of one page at most. */
@@ -29,15 +32,7 @@ export async function exportPage(
   if (head === undefined || cosigned === undefined)
     throw new CustodyError('audit_unavailable', 'no checkpoint of this log is cosigned yet');
   const to = Math.min(cosigned.size, from + Math.min(limit, most));
-  const records: string[] = [];
-  for (let at = from; at < to; ) {
-    const n = Math.floor(at / tileWidth);
-    const end = Math.min(to, (n + 1) * tileWidth);
-    const hashes = hashesOf(await logReader(store, files).tile(log, head, 0, n));
-    const leaves = await leavesOf(store, log, hashes.slice(at - n * tileWidth, end - n * tileWidth));
-    records.push(...leaves.map((leaf) => new TextDecoder().decode(leaf)));
-    at = end;
-  }
+  const leaves = await leavesBetween({ store, files }, log, head, from, to);
   const [logKey, witnessKey] = await Promise.all([
     keys.key('log', log),
     keys.key('witness', witnessOf(node)),
@@ -49,6 +44,28 @@ export async function exportPage(
     checkpoint: new TextDecoder().decode(cosigned.note),
     keys: { log: logKey.attested, witness: witnessKey.attested },
     from,
-    records,
+    records: leaves.map((leaf) => new TextDecoder().decode(leaf)),
   };
+}
+
+/**
+ * The leaves `from` to `to - 1` of a log with this head, which need not be cosigned.
+ * @throws {CustodyError} `audit_unavailable` if one is lost
+ */
+export async function leavesBetween(
+  { store, files }: Pick<NodeAudit, 'store' | 'files'>,
+  log: string,
+  head: Head,
+  from: number,
+  to: number,
+): Promise<readonly Bytes[]> {
+  const found: Bytes[] = [];
+  for (let at = from; at < to; ) {
+    const n = Math.floor(at / tileWidth);
+    const end = Math.min(to, (n + 1) * tileWidth);
+    const hashes = hashesOf(await logReader(store, files).tile(log, head, 0, n));
+    found.push(...(await leavesOf(store, log, hashes.slice(at - n * tileWidth, end - n * tileWidth))));
+    at = end;
+  }
+  return found;
 }

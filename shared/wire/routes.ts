@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { CustodyError } from '../errors.ts';
 import { idempotencyKeyPattern } from '../intent/http-signature.ts';
 import * as audit from './audit.ts';
+import * as happened from './events.ts';
 import { from, id, page } from './fields.ts';
 import * as ask from './requests.ts';
 import * as answer from './resources.ts';
@@ -211,6 +212,13 @@ export const routes = {
     summary: "A node's log as C2SP tlog-tiles: `checkpoint`, `tile/…`, `tile/entries/…`",
     params: audit.tlogParams,
     response: audit.tlogResource,
+  },
+  listEvents: {
+    ...read,
+    path: '/v1/events',
+    summary: 'What happened, oldest first, from a cursor on: for polling',
+    query: happened.eventsQuery,
+    response: happened.eventPage,
   },
   getIdempotencyKey: {
     ...read,

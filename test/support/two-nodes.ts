@@ -184,6 +184,15 @@ export async function twoNodes(options: WorldOptions = {}): Promise<World> {
 const bodyOf = ({ body, isBase64Encoded = false }: APIGatewayProxyResult): unknown =>
   isBase64Encoded ? new Uint8Array(Buffer.from(body, 'base64')) : JSON.parse(body);
 
+/** The same world with a clock that is a millisecond later whenever it is read: no two records share a time. */
+export function ticking(world: World): World {
+  let now = world.clockMs;
+  const set = (later: number) => {
+    now = later;
+  };
+  return Object.defineProperty(world, 'clockMs', { get: () => now++, set });
+}
+
 export function eventOf(request: ActorRequest, more: Record<string, string> = {}) {
   const headers = { ...signatureHeaders(request), 'content-type': 'application/json', ...more };
   const query = [...new URLSearchParams(request.query)];

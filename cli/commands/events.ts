@@ -1,0 +1,57 @@
+import type { PlanbokEvent } from '../../client/events.ts';
+import { escapeText } from '../../shared/chains/display.ts';
+import { type EventType, eventTypes } from '../../shared/events/catalog.ts';
+import { type Command, type Context, integerOf, listOf, UsageError } from '../command.ts';
+import { limitOption } from '../listing.ts';
+import { table } from '../text.ts';
+
+const row = ({ created, type, object, data }: PlanbokEvent): string[] =>
+  [created, type, object, data['actor'] ?? '', data['reason'] ?? ''].map(escapeText);
+
+function typesOf(context: Context): readonly EventType[] | undefined {
+  if (context.values['types'] === undefined) return undefined;
+  const named = listOf(context, 'types');
+  const unknown = named.find((name) => !(eventTypes as readonly string[]).includes(name));
+  if (unknown !== undefined) throw new UsageError(`no such type of event: ${unknown}`);
+  return named as readonly EventType[];
+}
+
+export const events: Command = {
+  name: 'events',
+  summary: 'What happened, oldest first: from a cursor on, or as it happens',
+  options: {
+    cursor: { value: 'CURSOR', help: 'After the event with this cursor; end: from now on; absent: all' },
+    types: { value: 'TYPES', help: 'Only these, between commas, such as signature.completed' },
+    follow: { help: 'Go on as more happens, until interrupted; with --json one event per line' },
+    ...limitOption,
+  },
+  details: `Types: ${eventTypes.join(', ')}.`,
+  async run(context) {
+    const { io, values } = context;
+    const most = integerOf(context, 'limit', 1, 100_000);
+    const types = typesOf(context);
+    const cursor = values['cursor'];
+    const follow = values['follow'] !== undefined;
+    const limit = most ?? (follow ? Number.POSITIVE_INFINITY : 100);
+    const planbok = await context.planbok();
+    const data: PlanbokEvent[] = [];
+    let [seen, last] = [0, cursor];
+    for await (const event of planbok.events.iterate({
+      follow,
+      ...(cursor !== undefined && { cursor }),
+      ...(types && { types }),
+    })) {
+      last = event.cursor ?? last;
+      if (!follow) data.push(event);
+      else io.out(values['json'] === undefined ? `${row(event).join('  ')}\n` : `${JSON.stringify(event)}\n`);
+      if (++seen >= limit) break;
+    }
+    if (follow) return { text: '' };
+    const head = ['time', 'type', 'object', 'actor', 'reason'];
+    const shown = table(head, data.map(row));
+    return {
+      json: { data, cursor: last },
+      text: last === undefined ? shown : `${shown}\nto go on: --cursor ${last}\n`,
+    };
+  },
+};
