@@ -6,10 +6,23 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { errorCodes } from '#shared/errors.ts';
 import { catalog, ends, unnamed } from '#shared/events/catalog.ts';
+import { type Kind, kinds, roles } from '#shared/registry/kinds.ts';
+import { type ActorClass, actorClasses, roleScopes, statementTable } from '#shared/registry/roles.ts';
+import { scopes } from '#shared/registry/statement.ts';
 import { type Route, routes } from '#shared/wire/routes.ts';
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+
+const yes = (is: boolean): string => (is ? 'yes' : '');
+
+/** What a credential needs for a route, as people say it. */
+function ruleOf({ scope, on, signed, changes }: Route): string {
+  if (scope === 'public' && changes) return signed ? 'the key that founds' : "the statement's own signature";
+  if (scope === 'public') return '—';
+  const where = { every: 'every wallet set', some: 'some wallet set', one: 'its wallet set', none: '' };
+  return `\`${scope}\` on ${where[on]}`;
+}
 
 const parts: Readonly<Record<string, () => string>> = {
   errors: () =>
@@ -32,12 +45,28 @@ const parts: Readonly<Record<string, () => string>> = {
     ),
   routes: () =>
     table(
-      ['route', 'scope', 'served by', ''],
-      (Object.values(routes) as Route[]).map(({ method, path, scope, program, summary }) => [
-        `\`${method} ${path}\``,
-        scope === 'public' ? '—' : `\`${scope}\``,
-        program,
-        summary,
+      ['route', 'needs', ...roles, 'served by', ''],
+      (Object.values(routes) as Route[]).map((route) => [
+        `\`${route.method} ${route.path}\``,
+        ruleOf(route),
+        ...roles.map((role) => yes(route.scope === 'public' || roleScopes[role].includes(route.scope))),
+        route.program,
+        route.summary,
+      ]),
+    ),
+  roles: () =>
+    table(
+      ['', ...scopes.map((scope) => `\`${scope}\``)],
+      roles.map((role) => [role, ...scopes.map((scope) => yes(roleScopes[role].includes(scope)))]),
+    ),
+  statements: () =>
+    table(
+      ['kind', ...actorClasses.map((by) => by.replace('_', ' '))],
+      (Object.keys(kinds) as Kind[]).map((kind) => [
+        `\`${kind}\``,
+        ...actorClasses.map((by: ActorClass) =>
+          (statementTable[kind][by] ?? []).join(', ').replace('_', ' '),
+        ),
       ]),
     ),
 };

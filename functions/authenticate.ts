@@ -15,8 +15,7 @@ import {
   type Registry,
   refuse,
 } from '#shared/registry/registry.ts';
-import { explain } from '#shared/registry/roles.ts';
-import type { PublicKey, Scope } from '#shared/registry/statement.ts';
+import type { PublicKey } from '#shared/registry/statement.ts';
 import { recent } from './recent.ts';
 import type { RegistryStore } from './stores/registry.ts';
 
@@ -49,20 +48,6 @@ export async function authenticate(
   const signed = verifyHttpSignature(request, () => credential, nowMs, verifyWithOpenssl);
   const { keyId, nonce, created, expires } = signed;
   return { organization, keyId, credentialId, credential, registry, nonce, created, expires };
-}
-
-/**
- * @param walletSet undefined: what concerns the organization, or all wallet sets
- * @throws {CustodyError} `scope_missing`
- */
-export function requireScope(
-  { registry, credentialId }: Actor,
-  scope: Scope,
-  walletSet: string | undefined,
-  nowMs: number,
-): void {
-  const refusal = explain(registry, credentialId, scope, walletSet, nowMs);
-  if (refusal !== undefined) refuse(refusal);
 }
 
 /**

@@ -26,8 +26,9 @@ import { parseApproval, type SignedApproval } from '#shared/policy/approval.ts';
 import { knowsHead } from '#shared/registry/registry.ts';
 import { may } from '#shared/registry/roles.ts';
 import { readBody, readParams, readQuery } from '#shared/wire/parse.ts';
-import { type Body, matchRoute, type Params, type RouteName } from '#shared/wire/routes.ts';
-import { type Actor, authenticate, requireScope } from './authenticate.ts';
+import { type Body, matchRoute, type Params, type RouteName, routes } from '#shared/wire/routes.ts';
+import { type Actor, authenticate } from './authenticate.ts';
+import { assertMay } from './guard.ts';
 import type { Clock } from './ports.ts';
 import { type ActiveKey, firstEpoch, type KeyEntry, type Ledger } from './stores/ledger.ts';
 import type { RegistryStore } from './stores/registry.ts';
@@ -77,7 +78,7 @@ export async function readWalletSetRequest(
   request: ActorRequest,
 ): Promise<Authorised<CreateWalletSet>> {
   const { actor, body } = await open(ports, request, 'createWalletSet');
-  requireScope(actor, 'create_wallet', undefined, ports.clock());
+  assertMay(actor, routes.createWalletSet, undefined, ports.clock());
   const operation = walletSetOperation(actor.organization, request.idempotencyKey, body);
   return authorise(ports, actor, body.authorisation, operation);
 }
@@ -87,7 +88,7 @@ export async function readWalletsRequest(
   request: ActorRequest,
 ): Promise<Authorised<CreateWallets> & { readonly key: ActiveKey }> {
   const { actor, body } = await open(ports, request, 'createWallets');
-  requireScope(actor, 'create_wallet', body.walletSet, ports.clock());
+  assertMay(actor, routes.createWallets, body.walletSet, ports.clock());
   const operation = walletsOperation(actor.organization, request.idempotencyKey, body);
   const authorised = authorise(ports, actor, body.authorisation, operation);
   const entry = await ports.ledger.read(body.walletSet, firstEpoch);
@@ -111,7 +112,7 @@ export async function readSignatureRequest(
     throw new CustodyError('wallet_not_found', `no wallet ${id}`);
   const key = activeKey(entry, actor.organization, wallet.walletSet);
   const nowMs = ports.clock();
-  requireScope(actor, 'sign', wallet.walletSet, nowMs);
+  assertMay(actor, routes.createSignature, wallet.walletSet, nowMs);
   const { payload } = body;
   const approvals = approvalsOf(body.approvals);
   const walletKey = walletKeyOf(key.account, wallet);

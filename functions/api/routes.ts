@@ -8,13 +8,13 @@ import { type Blockchain, blockchains, chainInfo } from '#shared/chains/chains.t
 import { CustodyError, type ErrorCode } from '#shared/errors.ts';
 import { clockToleranceSeconds, maxLifeSeconds } from '#shared/intent/authorisation.ts';
 import { holderName, type Registry } from '#shared/registry/registry.ts';
-import { may, walletSetsWith } from '#shared/registry/roles.ts';
 import { openapi } from '#shared/wire/openapi.ts';
 import { readParams, readQuery } from '#shared/wire/parse.ts';
 import { maxWallets } from '#shared/wire/requests.ts';
 import { type Answer as Reply, routes } from '#shared/wire/routes.ts';
-import { type Actor, authenticate, requireScope } from '../authenticate.ts';
+import { type Actor, authenticate } from '../authenticate.ts';
 import { feedOver } from '../events/feed.ts';
+import { assertMay, reaches } from '../guard.ts';
 import type { Handlers, HttpRequest, RouteHandler } from '../http.ts';
 import type { Clock } from '../ports.ts';
 import { admitting, type RateLimiter } from '../rate-limit.ts';
@@ -39,6 +39,12 @@ export interface ApiPorts {
   readonly version: string;
 }
 
+/** Whom the guard of the route let in. */
+interface Asking extends Actor {
+  /** Does the route's rule let it ask about things of this wallet set, or of all? */
+  readonly sees: (walletSet: string | undefined) => boolean;
+}
+
 /** Items of a page if the request does not say. */
 const pageLimit = 20;
 
@@ -49,41 +55,40 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
 
   /** A route of an authenticated actor with the route's scope. */
   const of =
-    (run: (actor: Actor, request: HttpRequest) => Promise<unknown>): RouteHandler =>
+    (run: (actor: Asking, request: HttpRequest) => Promise<unknown>): RouteHandler =>
     async (request) => {
+      const { route } = request.match;
       const actor = await authenticate(registry, request, clock());
       admit(actor, request);
       // Whoever sees nothing at all sees no list either; single things are asked about one by one.
-      const { all, only } = walletSetsWith(actor.registry, actor.credentialId, 'view', clock());
-      if (!all && only.length === 0) requireScope(actor, 'view', undefined, clock());
-      return { body: await run(actor, request) };
+      assertMay(actor, route, undefined, clock());
+      const sees = (walletSet: string | undefined) => reaches(actor, route, walletSet, clock());
+      return { body: await run({ ...actor, sees }, request) };
     };
-  const sees = (actor: Actor, walletSet: string): boolean =>
-    may(actor.registry, actor.credentialId, 'view', walletSet, clock());
   /** What an actor may not see is answered as what does not exist. */
-  const seen = <T>(actor: Actor, walletSet: string, absent: ErrorCode, thing: T): T => {
-    if (!sees(actor, walletSet)) throw new CustodyError(absent, 'no such thing');
+  const seen = <T>(actor: Asking, walletSet: string, absent: ErrorCode, thing: T): T => {
+    if (!actor.sees(walletSet)) throw new CustodyError(absent, 'no such thing');
     return thing;
   };
-  const ownWallet = async (actor: Actor, id: string): Promise<Wallet> => {
+  const ownWallet = async (actor: Asking, id: string): Promise<Wallet> => {
     const wallet = await resources.wallet(actor.organization, id);
     return seen(actor, wallet.walletSet, 'wallet_not_found', wallet);
   };
   /** The log says what happened to every wallet set: who may not see them all sees what was done to their own. */
-  const seesObject = async (actor: Actor, object: string): Promise<boolean> => {
-    if (may(actor.registry, actor.credentialId, 'view', undefined, clock())) return true;
+  const seesObject = async (actor: Asking, object: string): Promise<boolean> => {
+    if (actor.sees(undefined)) return true;
     const wallet = await resources.findWallet(object);
     const set = await resources.findWalletSet(wallet?.walletSet ?? object);
-    return set?.organization === actor.organization && sees(actor, set.id);
+    return set?.organization === actor.organization && actor.sees(set.id);
   };
-  const ownEvent = async (actor: Actor, id: string) => {
+  const ownEvent = async (actor: Asking, id: string) => {
     const event = await auditEvent(audit, actor.organization, id);
     if (await seesObject(actor, readRecord(utf8(event.record)).object)) return event;
     throw new CustodyError('audit_event_not_found', 'no such thing');
   };
-  const seesSignature = async (actor: Actor, { wallet }: SignatureRecord): Promise<boolean> => {
+  const seesSignature = async (actor: Asking, { wallet }: SignatureRecord): Promise<boolean> => {
     const found = await resources.findWallet(wallet);
-    return found !== undefined && sees(actor, found.walletSet);
+    return found !== undefined && actor.sees(found.walletSet);
   };
   const seenOnes = <T>(found: Found<T>, keep: (item: T) => boolean): Found<T> => ({
     ...found,
@@ -137,7 +142,7 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
     listWalletSets: of(async (actor, request) => {
       const query = readQuery('listWalletSets', request.query);
       const listed = await resources.list('walletSet', actor.organization, undefined, page(query));
-      const found = seenOnes(listed, ({ id }) => sees(actor, id));
+      const found = seenOnes(listed, ({ id }) => actor.sees(id));
       const states = await Promise.all(found.items.map(({ id }) => stateOf(ports, id)));
       return shown(found, (set) => walletSetView(set, states[found.items.indexOf(set)] ?? 'quarantined'));
     }),
@@ -151,7 +156,7 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
       const query = readQuery('listWallets', request.query);
       const listed = await resources.list('wallet', actor.organization, query.walletSet, page(query));
       return shown(
-        seenOnes(listed, ({ walletSet }) => sees(actor, walletSet)),
+        seenOnes(listed, ({ walletSet }) => actor.sees(walletSet)),
         walletView,
       );
     }),
@@ -170,7 +175,7 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
     evaluatePolicy: of(async (actor, request) =>
       evaluate(ports, actor, request, (id) => ownWallet(actor, id)),
     ),
-    listPolicies: of(async (actor) => policies(actor, (walletSet) => sees(actor, walletSet))),
+    listPolicies: of(async (actor) => policies(actor, actor.sees)),
     listSignatures: of(async (actor, request) => {
       const query = readQuery('listSignatures', request.query);
       const listed = await resources.list('signature', actor.organization, query.wallet, page(query));
@@ -188,7 +193,7 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
     listAuditEvents: of(async (actor, request) => {
       const { limit, cursor, ...filter } = readQuery('listAuditEvents', request.query);
       if (filter.object === undefined || !(await seesObject(actor, filter.object)))
-        requireScope(actor, 'view', undefined, clock());
+        assertMay(actor, { ...request.match.route, on: 'every' }, undefined, clock());
       return auditEvents(audit, actor.organization, filter, page({ limit, cursor }));
     }),
     getAuditEvent: of((actor, { match }) => ownEvent(actor, readParams('getAuditEvent', match.params).id)),
@@ -196,11 +201,9 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
       const { id } = await ownEvent(actor, readParams('getAuditProof', match.params).id);
       return auditProof(audit, actor.organization, id);
     }),
-    listEvents: of(async (actor, { query }) => {
-      // The feed says what happens to every wallet set: for whoever may see them all.
-      requireScope(actor, 'view', undefined, clock());
-      return events(feed, actor.organization, readQuery('listEvents', query));
-    }),
+    listEvents: of(({ organization }, { query }) =>
+      events(feed, organization, readQuery('listEvents', query)),
+    ),
     getIdempotencyKey: of((actor, { match }) =>
       whatBecame(ports, actor, readParams('getIdempotencyKey', match.params).key),
     ),

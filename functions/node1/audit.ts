@@ -14,7 +14,8 @@ import {
   AuditLogResponseSchema,
 } from '../../proto/generated/planbok/node/v1/node_pb.ts';
 import { partOf } from '../audit/parts.ts';
-import { authenticate, requireScope } from '../authenticate.ts';
+import { authenticate } from '../authenticate.ts';
+import { assertMay } from '../guard.ts';
 import type { HttpAnswer, HttpRequest } from '../http.ts';
 import type { Lead } from './lead.ts';
 
@@ -26,7 +27,7 @@ type Ask = (log: NodeName, part: NonNullable<Part>) => Promise<Bytes>;
 async function asking({ node, peer }: Lead, request: HttpRequest): Promise<Ask> {
   const actor = await authenticate(node.registry, request, node.clock());
   node.admit?.(actor, request);
-  requireScope(actor, 'view', undefined, node.clock());
+  assertMay(actor, request.match.route, undefined, node.clock());
   const { organization } = actor;
   return async (log, part) => {
     const asked = create(AuditLogRequestSchema, { organization, part });

@@ -3,10 +3,17 @@
  * @module
  */
 import * as z from 'zod';
+import type { ErrorCode } from '../errors.ts';
 import type { Scope } from '../registry/statement.ts';
 
 /** Which program serves it: `node1` leads the protocols and reaches Node 2, `api` reads. */
 export type Program = 'api' | 'node1';
+
+/**
+ * Where a credential needs the scope of a route: on every wallet set (what concerns the organization), on any
+ * one (lists, which show what may be seen), on that of the thing that is asked about; `none` on public routes.
+ */
+export type Reach = 'every' | 'some' | 'one' | 'none';
 
 export interface Route {
   readonly method: 'GET' | 'POST';
@@ -15,6 +22,12 @@ export interface Route {
   readonly program: Program;
   /** What the credential needs; `public` routes take unsigned requests. */
   readonly scope: Scope | 'public';
+  /** The rest of the route's rule. No default: a route without a rule does not compile. */
+  readonly on: Reach;
+  /** Needs a request signature: by a registered credential, or by the key that founds. */
+  readonly signed: boolean;
+  /** It is recorded in the audit log, and by whom it was asked for in vain. */
+  readonly changes: boolean;
   /** Needs an `Idempotency-Key`. */
   readonly idempotent: boolean;
   /** 0: takes no body. */
@@ -23,6 +36,8 @@ export interface Route {
   readonly status: 200 | 201;
   /** Of an answer that is not JSON. */
   readonly mediaType?: string;
+  /** Codes it may answer with beyond those that its form brings along (errors-of.ts). */
+  readonly errors: readonly ErrorCode[];
   readonly summary: string;
   readonly params: z.ZodType;
   readonly query: z.ZodType;
@@ -41,6 +56,9 @@ export const read = {
   method: 'GET',
   program: 'api',
   scope: 'view',
+  signed: true,
+  changes: false,
+  errors: [],
   idempotent: false,
   maxBodyBytes: 0,
   status: 200,
@@ -52,9 +70,15 @@ export const read = {
 export const change = {
   method: 'POST',
   program: 'node1',
+  signed: true,
+  changes: true,
+  errors: [],
   idempotent: true,
   maxBodyBytes: small,
   status: 201,
   params: none,
   query: none,
 } as const;
+
+/** For everybody: takes unsigned requests. */
+export const open = { scope: 'public', on: 'none', signed: false } as const;

@@ -10,7 +10,7 @@ import * as happened from './events.ts';
 import { from, id, page } from './fields.ts';
 import * as ask from './requests.ts';
 import * as answer from './resources.ts';
-import { change, large, type Program, type Route, read } from './route.ts';
+import { change, large, open, type Program, type Route, read } from './route.ts';
 
 export type { Program, Route } from './route.ts';
 
@@ -19,8 +19,9 @@ const byId = z.strictObject({ id });
 export const routes = {
   createOrganization: {
     ...change,
+    ...open,
+    signed: true,
     path: '/v1/organizations',
-    scope: 'public',
     summary: 'Found an organization: its id is the hash of the statement',
     body: ask.createOrganization,
     response: answer.organizationFounded,
@@ -28,13 +29,14 @@ export const routes = {
   getOrganization: {
     ...read,
     path: '/v1/organization',
+    on: 'some',
     summary: 'The organization of the credential',
     response: answer.organization,
   },
   createStatement: {
     ...change,
+    ...open,
     path: '/v1/statements',
-    scope: 'public',
     idempotent: false,
     maxBodyBytes: 65_536,
     summary:
@@ -45,6 +47,7 @@ export const routes = {
   listStatements: {
     ...read,
     path: '/v1/statements',
+    on: 'some',
     summary: "The organization's statements, by number: whoever has them computes the same registry",
     query: z.strictObject({ from, limit: page.limit }),
     response: answer.statementPage,
@@ -52,12 +55,14 @@ export const routes = {
   listMembers: {
     ...read,
     path: '/v1/members',
+    on: 'some',
     summary: 'Members, their roles and credentials',
     response: answer.members,
   },
   listApiKeys: {
     ...read,
     path: '/v1/api-keys',
+    on: 'some',
     summary: 'API keys: scopes, addresses, expiry',
     response: answer.apiKeys,
   },
@@ -65,6 +70,7 @@ export const routes = {
     ...change,
     path: '/v1/wallet-sets',
     scope: 'create_wallet',
+    on: 'every',
     summary: 'Make the keys of a wallet set: both nodes generate them together',
     body: ask.createWalletSet,
     response: answer.walletSet,
@@ -72,6 +78,7 @@ export const routes = {
   listWalletSets: {
     ...read,
     path: '/v1/wallet-sets',
+    on: 'some',
     summary: 'Wallet sets, newest first',
     query: z.strictObject(page),
     response: answer.walletSetPage,
@@ -79,6 +86,7 @@ export const routes = {
   getWalletSet: {
     ...read,
     path: '/v1/wallet-sets/{id}',
+    on: 'one',
     summary: 'One wallet set',
     params: byId,
     response: answer.walletSet,
@@ -87,6 +95,7 @@ export const routes = {
     ...change,
     path: '/v1/wallets',
     scope: 'create_wallet',
+    on: 'one',
     summary: 'Derive wallets, each with a proof of its address by both nodes',
     body: ask.createWallets,
     response: answer.walletsCreated,
@@ -94,6 +103,7 @@ export const routes = {
   listWallets: {
     ...read,
     path: '/v1/wallets',
+    on: 'some',
     summary: 'Wallets, newest first',
     query: z.strictObject({ walletSet: id.optional(), ...page }),
     response: answer.walletPage,
@@ -101,6 +111,7 @@ export const routes = {
   getWallet: {
     ...read,
     path: '/v1/wallets/{id}',
+    on: 'one',
     summary: 'One wallet',
     params: byId,
     response: answer.wallet,
@@ -108,6 +119,7 @@ export const routes = {
   getAddressProof: {
     ...read,
     path: '/v1/wallets/{id}/address-proof',
+    on: 'one',
     summary: "Both nodes' signed word for the address",
     params: byId,
     response: answer.addressProofs,
@@ -116,6 +128,7 @@ export const routes = {
     ...change,
     path: '/v1/wallets/{id}/signatures',
     scope: 'sign',
+    on: 'one',
     maxBodyBytes: large,
     summary: 'Sign: both nodes decode, authorise and sign together',
     params: byId,
@@ -125,6 +138,7 @@ export const routes = {
   listSignatures: {
     ...read,
     path: '/v1/signatures',
+    on: 'some',
     summary: 'Signatures, newest first',
     query: z.strictObject({ wallet: id.optional(), ...page }),
     response: answer.signaturePage,
@@ -133,6 +147,7 @@ export const routes = {
     ...read,
     method: 'POST',
     path: '/v1/signatures/preview',
+    on: 'one',
     maxBodyBytes: large,
     summary: 'Decode a payload: what it does, the operation to authorise, what would be signed',
     body: ask.previewSignature,
@@ -142,6 +157,7 @@ export const routes = {
     ...read,
     method: 'POST',
     path: '/v1/policies/evaluate',
+    on: 'one',
     maxBodyBytes: large,
     summary: 'What the policy in force, or a draft, says of a payload',
     body: ask.evaluatePolicy,
@@ -150,12 +166,14 @@ export const routes = {
   listPolicies: {
     ...read,
     path: '/v1/policies',
+    on: 'some',
     summary: 'Policies in force, by wallet set',
     response: answer.policies,
   },
   getSignature: {
     ...read,
     path: '/v1/signatures/{id}',
+    on: 'one',
     summary: 'One signature',
     params: byId,
     response: answer.signature,
@@ -163,6 +181,7 @@ export const routes = {
   listAuditEvents: {
     ...read,
     path: '/v1/audit/events',
+    on: 'one',
     summary: "What Node 1's audit log says, newest first; with `object`, the timeline of that thing",
     query: audit.auditEventQuery,
     response: audit.auditEventPage,
@@ -170,6 +189,7 @@ export const routes = {
   getAuditEvent: {
     ...read,
     path: '/v1/audit/events/{id}',
+    on: 'one',
     summary: 'One event, as soon as it is durable',
     params: byId,
     response: audit.auditEvent,
@@ -177,6 +197,7 @@ export const routes = {
   getAuditProof: {
     ...read,
     path: '/v1/audit/events/{id}/proof',
+    on: 'one',
     summary: 'Proof that an event is in the log',
     params: byId,
     response: audit.auditProof,
@@ -184,6 +205,7 @@ export const routes = {
   getAuditCheckpoints: {
     ...read,
     path: '/v1/audit/checkpoints/latest',
+    on: 'every',
     program: 'node1',
     summary: "The newest cosigned checkpoints of both nodes' logs, and the keys to verify them with",
     response: audit.auditCheckpoints,
@@ -191,6 +213,7 @@ export const routes = {
   getConsistencyProof: {
     ...read,
     path: '/v1/audit/consistency-proof',
+    on: 'every',
     program: 'node1',
     summary: 'Proof that a log of one size is the beginning of the log at another',
     query: audit.consistencyQuery,
@@ -199,6 +222,7 @@ export const routes = {
   exportAudit: {
     ...read,
     path: '/v1/audit/export',
+    on: 'every',
     program: 'node1',
     summary: 'Records of a log below its newest cosigned checkpoint, and the keys to verify them with',
     query: audit.exportQuery,
@@ -207,6 +231,7 @@ export const routes = {
   getTlog: {
     ...read,
     path: '/v1/tlog/{node}/{path+}',
+    on: 'every',
     program: 'node1',
     mediaType: 'application/octet-stream',
     summary: "A node's log as C2SP tlog-tiles: `checkpoint`, `tile/…`, `tile/entries/…`",
@@ -216,6 +241,8 @@ export const routes = {
   listEvents: {
     ...read,
     path: '/v1/events',
+    // The feed says what happens to every wallet set.
+    on: 'every',
     summary: 'What happened, oldest first, from a cursor on: for polling',
     query: happened.eventsQuery,
     response: happened.eventPage,
@@ -223,43 +250,44 @@ export const routes = {
   getIdempotencyKey: {
     ...read,
     path: '/v1/idempotency-keys/{key}',
+    on: 'some',
     summary: 'Did it happen? What became of a request, by its Idempotency-Key',
     params: z.strictObject({ key: z.string().regex(idempotencyKeyPattern) }),
     response: answer.idempotencyRecord,
   },
   listChains: {
     ...read,
+    ...open,
     path: '/v1/chains',
-    scope: 'public',
     summary: 'Blockchains and what can be signed for them',
     response: answer.chains,
   },
   getLimits: {
     ...read,
+    ...open,
     path: '/v1/limits',
-    scope: 'public',
     summary: 'Limits of this deployment',
     response: answer.limits,
   },
   getHealth: {
     ...read,
+    ...open,
     path: '/v1/health',
-    scope: 'public',
     summary: 'Is the API up, and what time is it there',
     response: answer.health,
   },
   getAttestations: {
     ...read,
+    ...open,
     path: '/v1/attestations',
     program: 'node1',
-    scope: 'public',
     summary: 'Identity keys of both nodes, and the keys that they delegate to',
     response: answer.attestations,
   },
   getOpenapi: {
     ...read,
+    ...open,
     path: '/v1/openapi.json',
-    scope: 'public',
     summary: 'This document',
     response: z.looseObject({ openapi: z.string() }),
   },

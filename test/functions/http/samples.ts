@@ -1,0 +1,139 @@
+/**
+ * One request of every route that is answered well if its asker may make it.
+ *
+ * **A new route needs an entry here**: the table does not compile without one, and the tests over all routes
+ * (matrix, OpenAPI, audit) fail. An entry says
+ *
+ *   ask      the request, fresh each time (new nonce, new idempotency key), by `who`, about the things of
+ *            `of` (home.ts), which may be another organization's or not exist at all
+ *   absent   the code of the answer if those things are another organization's or nobody's; none if the
+ *            answer is then an empty list, or if the request names no thing
+ *   allowed  only if the route's rule in shared/wire/routes.ts is not the whole truth: who may
+ *   denied   the codes of a refusal, if others than `scope_missing`
+ *
+ * @module
+ */
+import type { ErrorCode } from '../../../shared/errors.ts';
+import type { ActorRequest } from '../../../shared/intent/http-signature.ts';
+import { administers, allows } from '../../../shared/registry/roles.ts';
+import { pathOf, type RouteName } from '../../../shared/wire/routes.ts';
+import { askSet, askSignature, askWallets, hello, newKey } from '../../support/ask.ts';
+import { owner, type Person, type World } from '../../support/two-nodes.ts';
+import { type Ground, idOf, type Principal, stated, stranger, upToDate } from './home.ts';
+
+export interface Sample {
+  readonly ask: (who: Person, of: Ground, world: World) => Promise<ActorRequest>;
+  readonly absent?: ErrorCode;
+  readonly allowed?: (principal: Principal) => boolean;
+  readonly denied?: readonly ErrorCode[];
+}
+
+type Asks = Sample['ask'];
+
+const get =
+  (
+    name: RouteName,
+    params: (of: Ground) => Record<string, string> = () => ({}),
+    query = (_: Ground) => '?',
+  ): Asks =>
+  (who, of) =>
+    who.get(pathOf(name, params(of)), query(of));
+
+const post =
+  (name: RouteName, body: (of: Ground) => object): Asks =>
+  (who, of) =>
+    who.post(pathOf(name), '', body(of));
+
+const wallet = (of: Ground) => ({ id: of.wallet.id as string });
+const read = (name: RouteName): Sample => ({ ask: get(name) });
+
+/** The message is another one each time, so that each is an operation of its own. */
+const message = () => hello('SOL', `hello ${newKey()}`);
+
+export const samples: Readonly<Record<RouteName, Sample>> = {
+  // Whoever founds is somebody new.
+  createOrganization: { ask: (_, __, world) => owner(world).found() },
+  getOrganization: read('getOrganization'),
+  // An API key for nothing: who may make one, the table of statements says.
+  createStatement: {
+    async ask(who, of, world) {
+      const { publicKey } = stranger(world, of.organization);
+      const credential = { algorithm: 'ed25519', publicKey } as const;
+      const content = {
+        kind: 'api_key.create',
+        apiKey: idOf('apk'),
+        name: 'sample',
+        role: 'member',
+      } as const;
+      const signed = stated(world, who, of.log, { ...content, credential, scopes: { '*': [] } });
+      return who.post(pathOf('createStatement'), '', signed);
+    },
+    absent: 'credential_unknown',
+    allowed: ({ actorClass, credential }) =>
+      allows('api_key.create', actorClass, 'api_key') &&
+      administers.every((scope) => credential.includes(scope)),
+    denied: ['role_missing'],
+  },
+  listStatements: { ask: get('listStatements', undefined, () => '?from=0&limit=5') },
+  listMembers: read('listMembers'),
+  listApiKeys: read('listApiKeys'),
+  createWalletSet: { ask: async (who, _, world) => askSet(await upToDate(world, who), ['ed25519']) },
+  listWalletSets: { ask: get('listWalletSets', undefined, () => '?limit=2') },
+  getWalletSet: {
+    ask: get('getWalletSet', ({ walletSet }) => ({ id: walletSet })),
+    absent: 'wallet_set_not_found',
+  },
+  createWallets: {
+    ask: async (who, { walletSet }, world) =>
+      askWallets(await upToDate(world, who), { walletSet, blockchains: ['SOL'] }),
+    absent: 'wallet_set_not_found',
+  },
+  listWallets: { ask: get('listWallets', undefined, ({ walletSet }) => `?walletSet=${walletSet}`) },
+  getWallet: { ask: get('getWallet', wallet), absent: 'wallet_not_found' },
+  getAddressProof: { ask: get('getAddressProof', wallet), absent: 'wallet_not_found' },
+  createSignature: {
+    ask: async (who, of, world) => askSignature(await upToDate(world, who), of.wallet, message()),
+    absent: 'wallet_not_found',
+  },
+  listSignatures: { ask: get('listSignatures', undefined, ({ wallet: { id } }) => `?wallet=${id}`) },
+  previewSignature: {
+    ask: post('previewSignature', (of) => ({
+      wallet: of.wallet.id,
+      payload: message(),
+      idempotencyKey: newKey(),
+    })),
+    absent: 'wallet_not_found',
+  },
+  evaluatePolicy: {
+    ask: post('evaluatePolicy', (of) => ({ wallet: of.wallet.id, payload: message() })),
+    absent: 'wallet_not_found',
+  },
+  listPolicies: read('listPolicies'),
+  getSignature: {
+    ask: get('getSignature', ({ signature }) => ({ id: signature })),
+    absent: 'signature_not_found',
+  },
+  listAuditEvents: { ask: get('listAuditEvents', undefined, ({ wallet: { id } }) => `?object=${id}`) },
+  getAuditEvent: {
+    ask: get('getAuditEvent', ({ event }) => ({ id: event })),
+    absent: 'audit_event_not_found',
+  },
+  getAuditProof: {
+    ask: get('getAuditProof', ({ event }) => ({ id: event })),
+    absent: 'audit_event_not_found',
+  },
+  getAuditCheckpoints: read('getAuditCheckpoints'),
+  getConsistencyProof: { ask: get('getConsistencyProof', undefined, () => '?from=1&log=node2&to=2') },
+  exportAudit: { ask: get('exportAudit', undefined, () => '?from=0&limit=5&log=node2') },
+  getTlog: { ask: get('getTlog', () => ({ node: 'node2', path: 'checkpoint' })) },
+  listEvents: { ask: get('listEvents', undefined, () => '?limit=5') },
+  getIdempotencyKey: {
+    ask: get('getIdempotencyKey', ({ key }) => ({ key })),
+    absent: 'idempotency_key_not_found',
+  },
+  listChains: read('listChains'),
+  getLimits: read('getLimits'),
+  getHealth: read('getHealth'),
+  getAttestations: read('getAttestations'),
+  getOpenapi: read('getOpenapi'),
+};
