@@ -12,7 +12,7 @@ import type { ScopeMap } from '../shared/registry/registry.ts';
 import {
   scopes as allScopes,
   credentialId,
-  type PublicKey,
+  type PlainKey,
   type Scope,
 } from '../shared/registry/statement.ts';
 import { type Context, listOf, type Option, required, UsageError } from './command.ts';
@@ -85,7 +85,7 @@ export function expiryOf(context: Context, name: string): string | undefined {
 }
 
 /** An Ed25519 key made here. */
-interface MadeKey extends PublicKey {
+interface MadeKey extends PlainKey {
   readonly key: ReturnType<typeof ed25519Key>;
 }
 
@@ -105,7 +105,7 @@ export async function withNewKey<T extends KnownHead>(
   const { io, values, where } = context;
   const seed = crypto.getRandomValues(new Uint8Array(32));
   const key = ed25519Key(seed);
-  const publicKey: PublicKey = { algorithm: key.algorithm, publicKey: toBase64url(key.publicKey) };
+  const publicKey: PlainKey = { algorithm: key.algorithm, publicKey: toBase64url(key.publicKey) };
   const file = values['out'] ?? fileIn(where, `${credentialId(publicKey)}.json`);
   const textAt = (head?: KnownHead): string =>
     `${JSON.stringify(ownerFile(organization, seed, identities, head), null, 2)}\n`;

@@ -5,18 +5,31 @@
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { type Bytes, toBase64url } from '../shared/bytes.ts';
 import type { RequestSigner } from '../shared/intent/http-signature.ts';
-import { type Credential, type CredentialAlgorithm, credentialId } from '../shared/registry/statement.ts';
+import type { RelyingParty } from '../shared/registry/relying-party.ts';
+import {
+  type Credential,
+  type CredentialAlgorithm,
+  credentialId,
+  type PlainKey,
+  publicKeyOf,
+} from '../shared/registry/statement.ts';
 
-export interface CredentialKey {
+/** Of a passkey (passkey.ts) with its relying party. */
+export interface CredentialKey extends Partial<RelyingParty> {
   readonly algorithm: CredentialAlgorithm;
   /** 32 bytes for ed25519, the 65-byte uncompressed point for P-256. */
   readonly publicKey: Bytes;
-  /** 64 bytes: Ed25519, or r‖s of ECDSA P-256 over SHA-256 of the message. */
+  /** 64 bytes: Ed25519, or r‖s of ECDSA P-256 over SHA-256 of the message; of a passkey, an assertion. */
   sign(message: Bytes): Promise<Bytes>;
 }
 
+/** A key that signs without a person: the only kind that API keys have. */
+export interface PlainCredentialKey extends CredentialKey {
+  readonly algorithm: PlainKey['algorithm'];
+}
+
 /** @param seed 32 bytes, RFC 8032. @throws {RangeError} on another length */
-export function ed25519Key(seed: Bytes): CredentialKey {
+export function ed25519Key(seed: Bytes): PlainCredentialKey {
   if (seed.length !== 32) throw new RangeError('an Ed25519 seed has 32 bytes');
   const secret = Uint8Array.from(seed);
   return {
@@ -38,7 +51,7 @@ export const generateWebCryptoKeys = async (): Promise<WebCryptoKeys> =>
   crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign', 'verify']);
 
 /** @param keys ECDSA on P-256; the private key may be, and should be, non-extractable. */
-export async function webCryptoKey(keys: WebCryptoKeys): Promise<CredentialKey> {
+export async function webCryptoKey(keys: WebCryptoKeys): Promise<PlainCredentialKey> {
   const publicKey = new Uint8Array(await crypto.subtle.exportKey('raw', keys.publicKey));
   return {
     algorithm: 'ecdsa-p256-sha256',
@@ -56,8 +69,7 @@ export async function webCryptoKey(keys: WebCryptoKeys): Promise<CredentialKey> 
 
 /** As a statement registers it. */
 export const credentialOf = (key: CredentialKey, scopes: Credential['scopes']): Credential => ({
-  algorithm: key.algorithm,
-  publicKey: toBase64url(key.publicKey),
+  ...publicKeyOf({ ...key, publicKey: toBase64url(key.publicKey) }),
   scopes,
 });
 

@@ -11,7 +11,7 @@ import type {
   Registry,
   ScopeMap,
 } from '../shared/registry/registry.ts';
-import type { Credential, PublicKey, Scope } from '../shared/registry/statement.ts';
+import { type Credential, type PlainKey, publicKeyOf, type Scope } from '../shared/registry/statement.ts';
 import type { RegistryClient, Stated } from './registry.ts';
 import type { Line } from './session.ts';
 
@@ -40,8 +40,8 @@ export interface NewApiKey {
   readonly role: ApiKeyRole;
   /** By wallet set; `*` for all that are not named. */
   readonly scopes: ScopeMap;
-  /** The private half stays with whoever uses the key. */
-  readonly publicKey: PublicKey;
+  /** The private half stays with whoever uses the key. No passkey: those are for people. */
+  readonly publicKey: PlainKey;
   /** Addresses that it may be used from; any if absent. */
   readonly cidrs?: readonly string[];
   /** As 2026-01-02T03:04:05.678Z; never if absent. */
@@ -57,7 +57,7 @@ const credentialsOf = ({ credentials }: Registry, holder: string): readonly List
 const listed = <T extends object>(registry: Registry, map: Readonly<Record<string, T>>) =>
   Object.entries(map).map(([id, one]) => ({ id, ...one, credentials: credentialsOf(registry, id) }));
 
-const bare = ({ algorithm, publicKey }: PublicKey): PublicKey => ({ algorithm, publicKey });
+const bare = ({ algorithm, publicKey }: PlainKey): PlainKey => ({ algorithm, publicKey });
 
 export const membersOf = (registry: RegistryClient, { random }: Line) => ({
   /** As computed here from the organization's statements. */
@@ -67,7 +67,7 @@ export const membersOf = (registry: RegistryClient, { random }: Line) => ({
   },
   async add({ name, role, credential }: NewMember): Promise<Stated & { readonly id: string }> {
     const id = newId('mem', random);
-    const first = credential && { credential: { ...bare(credential), scopes: credential.scopes } };
+    const first = credential && { credential: { ...publicKeyOf(credential), scopes: credential.scopes } };
     const stated = await registry.state({ kind: 'member.add', member: id, name, role, ...first });
     return { ...stated, id };
   },
@@ -80,7 +80,7 @@ export const membersOf = (registry: RegistryClient, { random }: Line) => ({
 
 export const credentialsApi = (registry: RegistryClient) => ({
   add: (member: string, { scopes, ...key }: Credential): Promise<Stated> =>
-    registry.state({ kind: 'credential.add', member, credential: { ...bare(key), scopes } }),
+    registry.state({ kind: 'credential.add', member, credential: { ...publicKeyOf(key), scopes } }),
   revoke: (credential: string): Promise<Stated> => registry.state({ kind: 'credential.revoke', credential }),
 });
 
@@ -99,7 +99,7 @@ export const apiKeysOf = (registry: RegistryClient, { random }: Line) => ({
     return { ...(await registry.state(said)), id };
   },
   /** @param overlapUntil until when the keys before stay valid, as 2026-01-02T03:04:05.678Z */
-  rotate: (apiKey: string, publicKey: PublicKey, overlapUntil: string): Promise<Stated> =>
+  rotate: (apiKey: string, publicKey: PlainKey, overlapUntil: string): Promise<Stated> =>
     registry.state({ kind: 'api_key.rotate', apiKey, credential: bare(publicKey), overlapUntil }),
   revoke: (apiKey: string): Promise<Stated> => registry.state({ kind: 'api_key.revoke', apiKey }),
 });

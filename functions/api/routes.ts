@@ -8,6 +8,7 @@ import { type Blockchain, blockchains, chainInfo } from '#shared/chains/chains.t
 import { CustodyError, type ErrorCode } from '#shared/errors.ts';
 import { clockToleranceSeconds, maxLifeSeconds } from '#shared/intent/authorisation.ts';
 import { holderName, type Registry } from '#shared/registry/registry.ts';
+import { publicKeyOf } from '#shared/registry/statement.ts';
 import { openapi } from '#shared/wire/openapi.ts';
 import { readParams, readQuery } from '#shared/wire/parse.ts';
 import { maxWallets } from '#shared/wire/requests.ts';
@@ -111,15 +112,12 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
       id: organization,
       name: known.name,
       head: known.head,
-      credentials: Object.entries(known.credentials).map(
-        ([id, { algorithm, publicKey, scopes, holder }]) => ({
-          id,
-          algorithm,
-          publicKey,
-          scopes,
-          member: holderName(known, holder),
-        }),
-      ),
+      credentials: Object.entries(known.credentials).map(([id, credential]) => ({
+        id,
+        ...publicKeyOf(credential),
+        scopes: credential.scopes,
+        member: holderName(known, credential.holder),
+      })),
       created: known.created,
     })),
     listStatements: of(async ({ organization, registry: known }, request) => {

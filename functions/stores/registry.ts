@@ -7,15 +7,8 @@
 import { CustodyError } from '#shared/errors.ts';
 import type { LaterStatement } from '#shared/registry/kinds.ts';
 import { reduce, type SignedLater } from '#shared/registry/reduce.ts';
-import {
-  decodeRegistry,
-  encodeRegistry,
-  found,
-  headOf,
-  type Registry,
-  type Verify,
-} from '#shared/registry/registry.ts';
-import type { FoundingStatement, SignedStatement } from '#shared/registry/statement.ts';
+import { decodeRegistry, encodeRegistry, found, headOf, type Registry } from '#shared/registry/registry.ts';
+import type { FoundingStatement, SignedStatement, Verify } from '#shared/registry/statement.ts';
 import type { Item, Table } from '../ports.ts';
 
 export type AnyStatement = SignedStatement<FoundingStatement | LaterStatement>;

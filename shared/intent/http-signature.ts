@@ -14,7 +14,14 @@ import { base64 } from '@scure/base';
 import { parseDictionary, serializeDictionary } from 'structured-headers';
 import { type Bytes, fromBase64url, utf8 } from '../bytes.ts';
 import { CustodyError } from '../errors.ts';
-import { type Credential, type CredentialAlgorithm, verifyWithCredential } from '../registry/statement.ts';
+import {
+  algorithms,
+  type Credential,
+  type CredentialAlgorithm,
+  mostSignatureCharacters,
+  type Verify,
+  verifyWithCredential,
+} from '../registry/statement.ts';
 import { clockToleranceSeconds, maxLifeSeconds } from './authorisation.ts';
 
 /** What an actor asks, before it is signed. */
@@ -41,7 +48,7 @@ export interface RequestSigner {
   /** `organization/credential`. */
   readonly keyId: string;
   readonly algorithm: CredentialAlgorithm;
-  /** 64 bytes: Ed25519, or r‖s of ECDSA P-256 over SHA-256 of the bytes. */
+  /** 64 bytes: Ed25519, or r‖s of ECDSA P-256 over SHA-256 of the bytes; of a passkey a container (webauthn.ts). */
   sign(bytes: Bytes): Promise<Bytes>;
 }
 
@@ -65,7 +72,7 @@ export interface VerifiedSignature extends SignatureTimes {
 
 const label = 'planbok';
 /** Longer than any header that this form allows. */
-const longest = 600;
+const longest = { 'signature-input': 600, signature: mostSignatureCharacters + 20 } as const;
 
 const invalid = (why: string, cause?: unknown): CustodyError =>
   new CustodyError('signature_invalid', why, cause === undefined ? undefined : { cause });
@@ -121,9 +128,9 @@ function paramsOf(names: readonly string[], claim: SignatureClaim): string {
 /** The one member of a dictionary that is written as this library writes it. */
 function onlyMember(
   header: string,
-  name: string,
+  name: keyof typeof longest,
 ): readonly [value: unknown, params: ReadonlyMap<string, unknown>] {
-  if (header.length > longest) throw invalid(`${name} is too long`);
+  if (header.length > longest[name]) throw invalid(`${name} is too long`);
   let dictionary: ReturnType<typeof parseDictionary>;
   try {
     dictionary = parseDictionary(header);
@@ -139,6 +146,9 @@ function onlyMember(
 
 /** Epoch seconds. */
 const isTime = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
+
+const isAlgorithm = (value: unknown): value is CredentialAlgorithm =>
+  (algorithms as readonly unknown[]).includes(value);
 
 function isNonce(value: unknown): value is string {
   try {
@@ -164,7 +174,7 @@ export function signatureClaim(request: ActorRequest): SignatureClaim {
   if (!isNonce(nonce)) throw invalid('nonce must be base64url of 16 bytes');
   if (typeof keyId !== 'string' || !/^[a-z0-9_]{1,64}\/[a-z0-9_]{1,64}$/.test(keyId))
     throw invalid('keyid is not an id');
-  if (algorithm !== 'ed25519' && algorithm !== 'ecdsa-p256-sha256') throw invalid('alg is not supported');
+  if (!isAlgorithm(algorithm)) throw invalid('alg is not supported');
   const claim = { created, expires, nonce, keyId, algorithm } as const;
   // This is the check of the covered components, of the parameters, of their order and of every flag.
   if (request.signatureInput !== `${label}=${paramsOf(names, claim)}`)
@@ -184,7 +194,7 @@ export function verifyHttpSignature(
   request: ActorRequest,
   resolveCredential: (keyId: string) => Credential | undefined,
   nowMs: number,
-  verify: typeof verifyWithCredential = verifyWithCredential,
+  verify: Verify = verifyWithCredential,
 ): VerifiedSignature {
   const claim = signatureClaim(request);
   const { created, expires, nonce, keyId, algorithm } = claim;

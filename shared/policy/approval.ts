@@ -8,7 +8,7 @@ import { type Bytes, concat, equalBytes, fromBase64url, toBase64url, utf8 } from
 import { CustodyError, type ErrorCode } from '../errors.ts';
 import { clockToleranceSeconds } from '../intent/authorisation.ts';
 import { canonicalBytes } from '../intent/canonical.ts';
-import { type PublicKey, verifyWithCredential } from '../registry/statement.ts';
+import { isSignature, type PublicKey, type Verify, verifyWithCredential } from '../registry/statement.ts';
 
 /** As long as an operation can be retried, seconds. */
 export const approvalMaxLifeSeconds = 7 * 24 * 3600;
@@ -31,7 +31,7 @@ export interface Approval {
 
 export interface SignedApproval {
   readonly approval: Approval;
-  /** base64url over {@link approvalBytes}: 64 bytes, for P-256 r‖s. */
+  /** base64url over {@link approvalBytes}, as of statements. */
   readonly signature: string;
 }
 
@@ -65,7 +65,7 @@ export function parseApproval(json: unknown): SignedApproval {
   };
   const { approval, signature, ...rest } = (json ?? {}) as Record<string, unknown>;
   if (Object.keys(rest).length > 0) return refuse('');
-  if (typeof signature !== 'string' || !bytesOf(64)(signature)) return refuse('/signature');
+  if (!isSignature(signature)) return refuse('/signature');
   if (typeof approval !== 'object' || approval === null) return refuse('/approval');
   const given = new Map<string, unknown>(Object.entries(approval));
   if (given.size !== Object.keys(members).length) return refuse('/approval');
@@ -102,8 +102,6 @@ export interface Voice {
   readonly member: string;
   readonly decision: 'approve' | 'reject';
 }
-
-export type Verify = (credential: PublicKey, message: Bytes, signature: Bytes) => boolean;
 
 /**
  * @param verify another strict implementation of the same verification

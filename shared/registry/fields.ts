@@ -9,7 +9,15 @@ import canonicalize from 'canonicalize';
 import { fromBase64url } from '../bytes.ts';
 import type { Problem } from '../errors.ts';
 import { isCidr } from './cidr.ts';
-import { type CredentialAlgorithm, scopes } from './statement.ts';
+import { isOriginOf, isRpId, mostOrigins } from './relying-party.ts';
+import {
+  algorithms,
+  type Credential,
+  isSignature,
+  passkeyAlgorithm,
+  plainAlgorithms,
+  scopes,
+} from './statement.ts';
 
 /** Checks one value; `type` exists for the type checker alone. */
 export interface Field<T> {
@@ -149,7 +157,7 @@ function isPublicKey(algorithm: unknown, publicKey: unknown): boolean {
   try {
     const key = fromBase64url(publicKey as string);
     if (algorithm === 'ed25519') return !ed25519.Point.fromBytes(key, false).isSmallOrder();
-    if (algorithm !== 'ecdsa-p256-sha256' || key.length !== 65) return false;
+    if (key.length !== 65) return false;
     p256.Point.fromBytes(key).assertValidity();
     return true;
   } catch {
@@ -162,11 +170,10 @@ export const ed25519Key = leaf<string>('base64url of an Ed25519 public key', (va
   isPublicKey('ed25519', value),
 );
 
-const algorithms: readonly CredentialAlgorithm[] = ['ed25519', 'ecdsa-p256-sha256'];
-const keyFields = {
-  algorithm: oneOf(algorithms),
-  publicKey: leaf<string>('text', (v) => typeof v === 'string'),
-};
+/** Of an actor: 64 bytes, or the container of an assertion. */
+export const signature = leaf<string>('base64url of 64 bytes, or of an assertion', isSignature);
+
+const keyText = leaf<string>('text', (value) => typeof value === 'string');
 const withKey = <T>(shape: Field<T>): Field<T> => ({
   problems: (value, pointer) => {
     const problems = shape.problems(value, pointer);
@@ -177,5 +184,38 @@ const withKey = <T>(shape: Field<T>): Field<T> => ({
       : [{ pointer: `${pointer}/publicKey`, detail: `must be a public key of ${algorithm}` }];
   },
 });
-export const publicKey = withKey(record(keyFields));
-export const credential = withKey(record({ ...keyFields, scopes: scopeList }));
+/** A key that a program can use: no passkey. */
+export const plainKey = withKey(record({ algorithm: oneOf(plainAlgorithms), publicKey: keyText }));
+
+const otherCredential = withKey(
+  record({ algorithm: oneOf(algorithms), publicKey: keyText, scopes: scopeList }),
+);
+const passkeyShape = withKey(
+  record({
+    algorithm: literal(passkeyAlgorithm),
+    publicKey: keyText,
+    rpId: leaf<string>('a domain in lower case, or localhost', isRpId),
+    origins: listOf(
+      leaf<string>('text', (value) => typeof value === 'string'),
+      mostOrigins,
+    ),
+    scopes: scopeList,
+  }),
+);
+const passkeyCredential: Field<Credential> = {
+  problems: (value, pointer) => {
+    const problems = passkeyShape.problems(value, pointer);
+    if (problems.length > 0) return problems;
+    const { rpId, origins } = value as { readonly rpId: string; readonly origins: readonly string[] };
+    const detail = `must be 1 to ${mostOrigins} origins of ${rpId}: https, or http on localhost`;
+    const good = origins.length > 0 && origins.every((origin) => isOriginOf(rpId, origin));
+    return good ? [] : [{ pointer: `${pointer}/origins`, detail }];
+  },
+};
+/** Of a person: of any kind. */
+export const credential: Field<Credential> = {
+  problems: (value, pointer) => {
+    const isPasskey = isObject(value) && value['algorithm'] === passkeyAlgorithm;
+    return (isPasskey ? passkeyCredential : otherCredential).problems(value, pointer);
+  },
+};

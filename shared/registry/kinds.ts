@@ -45,13 +45,13 @@ export const kinds = {
     apiKey: f.apiKeyId,
     name: f.title,
     role: f.oneOf(apiKeyRoles),
-    credential: f.publicKey,
+    credential: f.plainKey,
     scopes: f.scopeMap,
     cidrs: f.optional(f.cidrList),
     expires: f.optional(f.time),
   },
   /** The credentials before stay valid until the time given. */
-  'api_key.rotate': { apiKey: f.apiKeyId, credential: f.publicKey, overlapUntil: f.time },
+  'api_key.rotate': { apiKey: f.apiKeyId, credential: f.plainKey, overlapUntil: f.time },
   'api_key.revoke': { apiKey: f.apiKeyId },
   /** Replaces what the holder may do with the wallet set. */
   'wallet_set.scopes': { holder: f.holderId, walletSet: f.walletSetId, scopes: f.scopeList },
@@ -105,12 +105,11 @@ const shapes = new Map(
     f.record({ ...envelope, kind: f.literal(kind), ...(fields as f.Fields) }),
   ]),
 );
-const signature = f.bytes(64);
 const cosignature = f.record({
   by: f.oneOf(['entity', 'previous_entity']),
-  signature,
+  signature: f.bytes(64),
 });
-const credentialCosignature = f.record({ by: f.credentialIdField, signature });
+const credentialCosignature = f.record({ by: f.credentialIdField, signature: f.signature });
 const mostCosignatures = 16;
 
 /** What is wrong with the form of a signed statement; nothing is said of whether it holds. */
@@ -123,7 +122,7 @@ export function problemsOf(signed: unknown): readonly Problem[] {
     return [{ pointer: '/statement/kind', detail: `must be one of ${[...shapes.keys()].join(', ')}` }];
   const own = f.record({
     statement: shape,
-    signature,
+    signature: f.signature,
     cosignatures: f.optional<unknown>({ problems: cosignatureProblems }),
   });
   return own.problems(cosignatures === undefined ? withoutUndefined(signed) : signed, '');

@@ -8,13 +8,14 @@ import { type Acting, stating } from './acting.ts';
 import { keyEffects } from './effects-keys.ts';
 import { memberEffects } from './effects-members.ts';
 import type { Kind, LaterStatement } from './kinds.ts';
-import { assertForm, entry, headOf, headsKept, type Registry, signs, type Verify } from './registry.ts';
+import { assertForm, entry, headOf, headsKept, type Registry, signs } from './registry.ts';
 import { administers } from './roles.ts';
 import {
   type PublicKey,
   type SignedStatement,
   statementBytes,
   statementHash,
+  type Verify,
   verifyWithCredential,
 } from './statement.ts';
 

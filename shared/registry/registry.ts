@@ -17,6 +17,7 @@ import {
   type SignedStatement,
   statementBytes,
   statementHash,
+  type Verify,
   verifyWithCredential,
 } from './statement.ts';
 
@@ -107,9 +108,6 @@ export const entry = <T>(map: Readonly<Record<string, T>>, id: string): T | unde
 /** The head after a statement: of the founding one, the organization itself. */
 export const headOf = (statement: SignedStatement<{ type: string; kind: string }>['statement']): string =>
   statement.kind === 'organization.found' ? organizationId(statement) : statementHash(statement);
-
-/** The strict check of one signature; a server brings a faster one. */
-export type Verify = (key: PublicKey, message: Uint8Array, signature: Uint8Array) => boolean;
 
 /** Verifies a signature that is text. A text that does not decode verifies nothing. */
 export function signs(verify: Verify, key: PublicKey, message: Uint8Array, signature: string): boolean {

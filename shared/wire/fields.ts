@@ -7,7 +7,7 @@ import { fromBase64url } from '../bytes.ts';
 import { type Blockchain, isBlockchain } from '../chains/chains.ts';
 import { type SignKind, signKinds } from '../chains/intent.ts';
 import type { ErrorCode } from '../errors.ts';
-import { scopes } from '../registry/statement.ts';
+import { isSignature, mostSignatureCharacters, scopes } from '../registry/statement.ts';
 
 /** An issue with a code of its own, for which `request_invalid` says too little. */
 export const coded = (code: ErrorCode, message: string) => ({ message, params: { code } });
@@ -31,6 +31,14 @@ export const base64url = (bytes?: number) =>
       },
       `must be base64url without padding${bytes === undefined ? '' : ` of ${bytes} bytes`}`,
     );
+
+/** Of a credential of any kind. */
+export const actorSignature = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]*$/)
+  .max(mostSignatureCharacters)
+  .refine(isSignature, 'must be base64url without padding of a signature')
+  .describe('base64url of 64 bytes; of a passkey, of the container of its assertion');
 
 /** Decimal digits without leading zeros. */
 export const decimal = z.string().regex(/^(?:0|[1-9][0-9]{0,77})$/);

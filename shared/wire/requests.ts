@@ -3,7 +3,10 @@
  * @module
  */
 import * as z from 'zod';
+import { mostOrigins } from '../registry/relying-party.ts';
+import { passkeyAlgorithm, plainAlgorithms } from '../registry/statement.ts';
 import {
+  actorSignature,
   addressType,
   base64url,
   blockchain,
@@ -29,11 +32,21 @@ export const authorisation = z
   })
   .describe("The actor's word for one operation; covered by the request signature");
 
-export const credential = z.strictObject({
-  algorithm: z.enum(['ed25519', 'ecdsa-p256-sha256']),
-  publicKey: base64url().describe('32 bytes for ed25519, the 65-byte uncompressed point for P-256'),
-  scopes: z.array(scope).min(1).max(8),
+const scopesOfCredential = z.array(scope).min(1).max(8);
+const point = 'the 65-byte uncompressed point of P-256';
+const plainCredential = z.strictObject({
+  algorithm: z.enum(plainAlgorithms),
+  publicKey: base64url().describe(`32 bytes for ed25519, ${point}`),
+  scopes: scopesOfCredential,
 });
+const passkey = z.strictObject({
+  algorithm: z.literal(passkeyAlgorithm),
+  publicKey: base64url(65).describe(point),
+  rpId: z.string().max(253).describe('Relying party: a domain'),
+  origins: z.array(z.string().max(270)).min(1).max(mostOrigins).describe('Of pages that may use it'),
+  scopes: scopesOfCredential,
+});
+export const credential = z.discriminatedUnion('algorithm', [plainCredential, passkey]);
 
 export const foundingStatement = z.strictObject({
   type: z.literal('planbok/statement/v1'),
@@ -46,7 +59,7 @@ export const foundingStatement = z.strictObject({
 
 export const createOrganization = z.strictObject({
   statement: foundingStatement,
-  signature: base64url(64),
+  signature: actorSignature,
   invitation: z.string().max(200).optional().describe('Token of the operator; not needed locally'),
 });
 
@@ -58,9 +71,9 @@ export const createStatement = z.strictObject({
     organization: id,
     seq: decimal,
   }),
-  signature: base64url(64),
+  signature: actorSignature,
   cosignatures: z
-    .array(z.strictObject({ by: z.string().max(80), signature: base64url(64) }))
+    .array(z.strictObject({ by: z.string().max(80), signature: actorSignature }))
     .max(16)
     .optional(),
 });
@@ -139,7 +152,7 @@ const signedApproval = z.strictObject({
     expires: decimal.describe('Epoch seconds; at most 7 days later'),
     nonce: base64url(16),
   }),
-  signature: base64url(64),
+  signature: actorSignature,
 });
 const approvals = z
   .array(signedApproval)

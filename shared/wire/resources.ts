@@ -5,6 +5,7 @@
 import * as z from 'zod';
 import { attested } from './attested.ts';
 import {
+  actorSignature,
   addressType,
   base64url,
   decimal,
@@ -58,6 +59,11 @@ export const addressProof = z.strictObject({
 });
 export type AddressProof = z.infer<typeof addressProof>;
 
+const relyingParty = {
+  rpId: z.string().optional().describe('Of passkeys'),
+  origins: z.array(z.string()).optional().describe('Of passkeys: where they may be used'),
+};
+
 export const organization = z.object({
   id,
   name: z.string(),
@@ -67,6 +73,7 @@ export const organization = z.object({
       id,
       algorithm: z.string(),
       publicKey: base64url(),
+      ...relyingParty,
       scopes: z.array(scope),
       member: z.string(),
     }),
@@ -86,8 +93,8 @@ export const statementPage = z.object({
   data: z.array(
     z.object({
       statement: z.looseObject({ type: z.string(), kind: z.string() }),
-      signature: base64url(64),
-      cosignatures: z.array(z.object({ by: z.string(), signature: base64url(64) })).optional(),
+      signature: actorSignature,
+      cosignatures: z.array(z.object({ by: z.string(), signature: actorSignature })).optional(),
     }),
   ),
   /** Head after the last of all statements. */
@@ -100,6 +107,7 @@ const credentialOf = z.object({
   id,
   algorithm: z.string(),
   publicKey: base64url(),
+  ...relyingParty,
   scopes: z.array(scope),
   added: z.string(),
   until: z.string().optional(),

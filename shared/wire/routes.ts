@@ -38,7 +38,8 @@ export const routes = {
     ...open,
     path: '/v1/statements',
     idempotent: false,
-    maxBodyBytes: 65_536,
+    // A policy of 32 KiB, and the assertions of 17 passkeys.
+    maxBodyBytes: 131_072,
     summary:
       "State something: members, credentials, API keys, scopes, policies; signed by its actor's credential",
     body: ask.createStatement,

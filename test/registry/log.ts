@@ -1,7 +1,7 @@
 /**
  * An organization that grows statement by statement, with everybody's keys at hand.
  */
-import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { verifyWithOpenssl } from '../../functions/authenticate.ts';
 import { toBase32, toBase64url } from '../../shared/bytes.ts';
 import { CustodyError } from '../../shared/errors.ts';
@@ -11,10 +11,11 @@ import { reduce, type SignedLater } from '../../shared/registry/reduce.ts';
 import { found, type Registry } from '../../shared/registry/registry.ts';
 import {
   type Cosignature,
-  type CredentialAlgorithm,
   credentialId,
   type FoundingStatement,
+  type PlainKey,
   type PublicKey,
+  publicKeyOf,
   type Scope,
   type SignedStatement,
   statementBytes,
@@ -29,38 +30,43 @@ export const iso = (ms: number): string => new Date(ms).toISOString();
 export const all: readonly Scope[] = ['view', 'create_wallet', 'sign', 'sign_raw', 'approve'];
 export const verify = verifyWithOpenssl;
 
-export interface Key extends PublicKey {
+/** Somebody who can state something. */
+export interface Signer {
   readonly id: string;
-  readonly secret: KeyObject;
+  readonly sign: (message: Uint8Array) => Uint8Array;
 }
+export interface Key extends PlainKey, Signer {}
 
-export function newKey(algorithm: CredentialAlgorithm = 'ed25519'): Key {
+export function newKey(algorithm: PlainKey['algorithm'] = 'ed25519'): Key {
   const { publicKey: pub, privateKey: secret } =
     algorithm === 'ed25519'
       ? generateKeyPairSync('ed25519')
       : generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const spki = pub.export({ format: 'der', type: 'spki' });
   const publicKey = toBase64url(new Uint8Array(spki.subarray(algorithm === 'ed25519' ? -32 : -65)));
-  return { algorithm, publicKey, secret, id: credentialId({ algorithm, publicKey }) };
+  const signed = (message: Uint8Array) =>
+    algorithm === 'ed25519'
+      ? sign(null, message, secret)
+      : sign('sha256', message, { key: secret, dsaEncoding: 'ieee-p1363' });
+  return {
+    algorithm,
+    publicKey,
+    id: credentialId({ algorithm, publicKey }),
+    sign: (message) => new Uint8Array(signed(message)),
+  };
 }
 
-export const publicOf = ({ algorithm, publicKey }: PublicKey): PublicKey => ({ algorithm, publicKey });
+export const publicOf = ({ algorithm, publicKey }: PlainKey): PlainKey => ({ algorithm, publicKey });
 export const credentialOf = (key: PublicKey, scopes: readonly Scope[] = all) => ({
-  ...publicOf(key),
+  ...publicKeyOf(key),
   scopes,
 });
 export const id = (prefix: 'mem' | 'apk' | 'inv' | 'wset'): string => `${prefix}_${toBase32(fresh(16))}`;
 
-export const signature = (key: Key, statement: { readonly type: string }): string =>
-  toBase64url(
-    new Uint8Array(
-      key.algorithm === 'ed25519'
-        ? sign(null, statementBytes(statement), key.secret)
-        : sign('sha256', statementBytes(statement), { key: key.secret, dsaEncoding: 'ieee-p1363' }),
-    ),
-  );
+export const signature = (key: Signer, statement: { readonly type: string }): string =>
+  toBase64url(key.sign(statementBytes(statement)));
 
-export function foundingOf(key: Key, scopes: readonly Scope[] = all): SignedStatement {
+export function foundingOf(key: Signer & PublicKey, scopes: readonly Scope[] = all): SignedStatement {
   const statement: FoundingStatement = {
     type: 'planbok/statement/v1',
     kind: 'organization.found',
@@ -85,10 +91,10 @@ export function codeOf(run: () => unknown): string | undefined {
 
 export interface Others {
   /** Signs instead of the actor. */
-  readonly as?: Key;
+  readonly as?: Signer;
   readonly entity?: Key;
   readonly previous?: Key;
-  readonly cosigners?: readonly Key[];
+  readonly cosigners?: readonly Signer[];
 }
 
 export interface Organization {
@@ -97,11 +103,11 @@ export interface Organization {
   readonly log: [SignedStatement, ...SignedLater[]];
   registry: Registry;
   nowMs: number;
-  signed(actor: Key | string, content: Content, others?: Others): SignedLater;
+  signed(actor: Signer | string, content: Content, others?: Others): SignedLater;
   /** States it a second later, and it holds. */
-  say(actor: Key | string, content: Content, others?: Others): void;
+  say(actor: Signer | string, content: Content, others?: Others): void;
   /** The code with which it is refused; nothing changes. */
-  refusal(actor: Key | string, content: Content, others?: Others): string | undefined;
+  refusal(actor: Signer | string, content: Content, others?: Others): string | undefined;
   member(role: Role, scopes?: readonly Scope[]): { readonly key: Key; readonly id: string };
   apiKey(
     scopes: Readonly<Record<string, readonly Scope[]>>,
@@ -124,14 +130,14 @@ export function organization(scopes: readonly Scope[] = all): Organization {
       const name = typeof actor === 'string' ? actor : actor.id;
       const when = { nowMs: org.nowMs, nonce: fresh(16) };
       const statement = draft(org.registry, name, content, when) as LaterStatement;
-      const by = (who: string, key: Key | undefined): Cosignature[] =>
+      const by = (who: string, key: Signer | undefined): Cosignature[] =>
         key ? [{ by: who, signature: signature(key, statement) }] : [];
       const cosignatures = [
         ...by('entity', entity),
         ...by('previous_entity', previous),
         ...cosigners.flatMap((key) => by(key.id, key)),
       ];
-      const own = { statement, signature: signature(as ?? (actor as Key), statement) };
+      const own = { statement, signature: signature(as ?? (actor as Signer), statement) };
       return cosignatures.length > 0 ? { ...own, cosignatures } : own;
     },
     say(actor, content, others) {

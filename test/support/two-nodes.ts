@@ -28,6 +28,7 @@ import { organizationId } from '../../shared/intent/canonical.ts';
 import { type ActorRequest, signatureHeaders, signHttpRequest } from '../../shared/intent/http-signature.ts';
 import { type Operation, operationDigest } from '../../shared/intent/operation.ts';
 import {
+  type CredentialAlgorithm,
   credentialId,
   type FoundingStatement,
   type Scope,
@@ -245,9 +246,10 @@ export function personOf(
   credential: string,
   sign: (message: Bytes) => Bytes,
   head = organization,
+  algorithm: CredentialAlgorithm = 'ed25519',
 ): Person {
   const keyId = `${organization}/${credential}`;
-  const signer = { keyId, algorithm: 'ed25519', sign: async (m: Bytes) => sign(m) } as const;
+  const signer = { keyId, algorithm, sign: async (m: Bytes) => sign(m) } as const;
   const times = (nowMs = world.clockMs, life = 60) => {
     const created = Math.floor(nowMs / 1000);
     return { created, expires: created + life, nonce: toBase64url(fresh(16)) };
@@ -261,7 +263,7 @@ export function personOf(
     keyId,
     sign,
     at(newest) {
-      return { ...this, ...personOf(world, organization, credential, sign, newest) };
+      return { ...this, ...personOf(world, organization, credential, sign, newest, algorithm) };
     },
     post: (path, idempotencyKey, body) => post(path, idempotencyKey, body),
     get: (path, query = '?') =>
