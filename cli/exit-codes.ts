@@ -21,6 +21,7 @@ export const exitCodes = {
   11: 'an answer was not believed: a proof, a preview or a result does not hold',
   12: 'a policy denies it',
   13: 'a policy asks for approvals that are missing',
+  14: 'an audit log does not hold: broken, put back or rewritten',
 } as const;
 export type ExitCode = keyof typeof exitCodes;
 
@@ -45,6 +46,8 @@ const byClientCode: Readonly<Record<ClientCode, ExitCode>> = {
   not_confirmed: 5,
   proof_invalid: 11,
   registry_invalid: 11,
+  audit_log_went_back: 14,
+  audit_log_rewritten: 14,
   result_invalid: 11,
 };
 

@@ -3,6 +3,7 @@
  * @module
  */
 import { CustodyError, type ErrorCode, errorCodes } from '../shared/errors.ts';
+import type { AuditEvidence } from './checkpoint-store.ts';
 
 /** Failures that the client itself finds. The others are the server's, from the one table of codes. */
 export const clientCodes = {
@@ -10,8 +11,10 @@ export const clientCodes = {
   response_invalid: 'The answer is not one that this client understands',
   preview_mismatch: 'The server reads the payload differently than this client: nothing was authorised',
   not_confirmed: 'The operation was not confirmed: nothing was authorised',
-  proof_invalid: "An address or a receipt is not proven by both nodes' pinned identities",
+  proof_invalid: "An address, a receipt or an audit record is not proven by the nodes' pinned identities",
   registry_invalid: "The organization's statements do not hold, or lack one that was seen before",
+  audit_log_went_back: 'An audit log is smaller than it was: what was recorded is missing',
+  audit_log_rewritten: 'An audit log does not continue what was seen of it before',
   result_invalid: 'What came back is not what was asked for',
 } as const;
 export type ClientCode = keyof typeof clientCodes;
@@ -27,6 +30,8 @@ interface Details {
   /** Ask again with this key, and it is the same operation. */
   readonly idempotencyKey?: string | undefined;
   readonly problems?: readonly { readonly pointer: string; readonly detail: string }[];
+  /** Of an audit log that contradicts itself. */
+  readonly evidence?: AuditEvidence | undefined;
   readonly cause?: unknown;
 }
 
@@ -39,6 +44,7 @@ export class PlanbokError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly idempotencyKey: string | undefined;
   readonly problems: readonly { readonly pointer: string; readonly detail: string }[];
+  readonly evidence: AuditEvidence | undefined;
   constructor(code: ErrorCode | ClientCode, message: string, details: Details = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
@@ -48,6 +54,7 @@ export class PlanbokError extends Error {
     this.retryAfterMs = details.retryAfterMs;
     this.idempotencyKey = details.idempotencyKey;
     this.problems = details.problems ?? [];
+    this.evidence = details.evidence;
   }
 }
 

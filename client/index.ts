@@ -8,6 +8,16 @@ export type { SignedApproval } from '../shared/policy/approval.ts';
 export type { Policy, Rule } from '../shared/policy/rules.ts';
 export { checkAddressProofs, type Identities, type ProvenAddress } from './address-proof.ts';
 export type { NewApproval } from './approvals.ts';
+export { type AuditEvent, checkPromise, type EventFilter, type Proven } from './audit.ts';
+export type { TrustedCheckpoint, TrustedCheckpoints } from './audit-logs.ts';
+export {
+  type AuditEvidence,
+  type CheckpointStore,
+  type KeptCheckpoint,
+  memoryCheckpoints,
+  storedCheckpoints,
+  type TextStorage,
+} from './checkpoint-store.ts';
 export {
   type CredentialKey,
   ed25519Key,

@@ -8,6 +8,8 @@ import type { KnownHead } from '../shared/registry/head.ts';
 import { type Answer, pathOf, routes } from '../shared/wire/routes.ts';
 import { type Identities, identityKeys } from './address-proof.ts';
 import { approvalsOf } from './approvals.ts';
+import { auditOf } from './audit.ts';
+import { type CheckpointStore, memoryCheckpoints } from './checkpoint-store.ts';
 import { type CredentialKey, requestSigner } from './credential.ts';
 import { PlanbokError } from './errors.ts';
 import { eventsOf } from './events.ts';
@@ -45,6 +47,8 @@ export interface PlanbokOptions extends Connection {
   readonly credential: CredentialKey;
   /** The newest registry head that was seen before: a log without it is refused. */
   readonly known?: KnownHead;
+  /** Remembers the newest checkpoints of the audit logs; for as long as the program runs if absent. */
+  readonly checkpoints?: CheckpointStore;
 }
 
 const lineOf = (options: Omit<Connection, 'identities'>): Line => ({
@@ -106,6 +110,7 @@ export class Planbok {
   readonly policies: ReturnType<typeof policiesOf>;
   readonly approvals: ReturnType<typeof approvalsOf>;
   readonly events: ReturnType<typeof eventsOf>;
+  readonly audit: ReturnType<typeof auditOf>;
   readonly #session: Session;
 
   /** @throws {Error} if the identities are not two different P-256 public keys, or the URL has a path */
@@ -132,9 +137,10 @@ export class Planbok {
     this.walletSets = walletSetsOf(session);
     this.wallets = walletsOf(session, identities);
     const { proven } = this.wallets;
-    this.signatures = signaturesOf(session, proven);
+    this.signatures = signaturesOf(session, identities, proven);
     this.policies = policiesOf(session, registry, proven);
     this.approvals = approvalsOf(session, registry, proven);
+    this.audit = auditOf(session, identities, options.checkpoints ?? memoryCheckpoints());
   }
 
   /**

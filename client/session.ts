@@ -188,11 +188,9 @@ async function sawMore({ seen }: Session, error: unknown): Promise<boolean> {
 }
 
 /** All items of all pages, newest first, fetched as they are asked for. */
-export async function* pages<N extends 'listWalletSets' | 'listWallets' | 'listSignatures'>(
-  session: Session,
-  name: N,
-  query: Search,
-): AsyncGenerator<Answer<N>['data'][number], void, undefined> {
+export async function* pages<
+  N extends 'listWalletSets' | 'listWallets' | 'listSignatures' | 'listAuditEvents',
+>(session: Session, name: N, query: Search): AsyncGenerator<Answer<N>['data'][number], void, undefined> {
   let cursor: string | undefined;
   do {
     const page: Answer<N> = await read(session, name, { query: { ...query, cursor } });

@@ -8,7 +8,9 @@ import { type Intent, verifySigned } from '../shared/chains/payload.ts';
 import { type CreateSignature, operationDigest } from '../shared/intent/operation.ts';
 import type { SignedApproval } from '../shared/policy/approval.ts';
 import type { Answer } from '../shared/wire/routes.ts';
+import type { Identities } from './address-proof.ts';
 import { approvalsFor } from './approvals.ts';
+import { checkPromise } from './audit.ts';
 import { PlanbokError } from './errors.ts';
 import type { PolicyOutcome } from './policies.ts';
 import { type PayloadRequest, type Prepared, type Proven, prepare } from './prepare.ts';
@@ -31,7 +33,7 @@ export interface Preview extends Omit<Prepared, 'payload' | 'decoded'> {
   readonly policy: PolicyOutcome | undefined;
 }
 
-export function signaturesOf(session: Session, proven: Proven) {
+export function signaturesOf(session: Session, identities: Identities, proven: Proven) {
   async function compare(
     prepared: Prepared,
     approvals: readonly SignedApproval[] | undefined,
@@ -65,7 +67,7 @@ export function signaturesOf(session: Session, proven: Proven) {
     /**
      * @throws {PlanbokError} `not_confirmed`, `preview_mismatch`; `policy_denied` and `approval_required`,
      * whose `problems` name every rule with value and limit; `result_invalid` if what came back is not a
-     * signature of this wallet for this payload
+     * signature of this wallet for this payload; `proof_invalid` if the promise of its audit record does not hold
      */
     async create(request: SignRequest): Promise<Signature> {
       const prepared = await prepare(session, proven, request);
@@ -91,6 +93,7 @@ export function signaturesOf(session: Session, proven: Proven) {
         throw new PlanbokError('result_invalid', 'what came back is not a signature for this payload', {
           idempotencyKey,
         });
+      if (made.auditPromise) checkPromise(made.auditPromise, 'node1', session.organization, identities);
       return made;
     },
     get: (id: string): Promise<Signature> => read(session, 'getSignature', { params: { id } }),

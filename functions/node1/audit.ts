@@ -23,7 +23,7 @@ type Part = MessageInitShape<typeof AuditLogRequestSchema>['part'];
 /** Asks the log of a node for a part. */
 type Ask = (log: NodeName, part: NonNullable<Part>) => Promise<Bytes>;
 
-/** The log says what happened to every wallet set: for whoever may see them all. */
+/** Who may ask for what, the route says: records, for whoever sees every wallet set; sizes and hashes, any. */
 async function asking({ node, peer }: Lead, request: HttpRequest): Promise<Ask> {
   const actor = await authenticate(node.registry, request, node.clock());
   node.admit?.(actor, request);
