@@ -96,7 +96,7 @@ export function nodeOf(ports: NodePorts, { node, peerIdentity, bundle }: NodeSet
     resources: resourcesOver(tables.resources, clock),
     ledger: ledgerOver(tables.keys, clock, log),
     sessions: sessionsOver(tables.sessions, clock),
-    operations: operationsOver(tables.operations, clock),
+    operations: operationsOver(tables.operations),
     shares: sharesOver(tables.shares, vault),
     vault,
     audit: nodeAudit({

@@ -46,7 +46,9 @@ export async function catchUp(node: Node, log: readonly SignedLater[]): Promise<
     if (Number(signed.statement.seq) <= Number(before.seq)) continue;
     const after = reduce(before, signed, { verify: verifyWithOpenssl });
     assertChangeApproved(before, signed, Date.parse(after.time));
-    await node.registry.append(after, signed);
+    const event = await statementEvent(node, signed);
+    const { id } = await begin(node, event);
+    if (await node.registry.append(after, signed)) await ended(node, event, id);
   }
 }
 

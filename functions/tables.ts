@@ -24,15 +24,15 @@ export const tables = {
   /** Protocol sessions: replay records and single-use state. */
   sessions: { hash: 'reqId', recoverable: false, expiring: true },
   /** Operations by digest: attempts, and what Node 2 committed for them. */
-  operations: { hash: 'digest', recoverable: false, expiring: true },
+  operations: { hash: 'digest', recoverable: false },
   /** Idempotency keys of the API, with the stored answer. */
   idempotency: { hash: 'organization', range: 'key', recoverable: false, expiring: true },
   /** Wallet sets, wallets, signatures: what the API lists. */
   resources: { hash: 'id', listed: true, recoverable: true },
   /** Address indices; what was spent in the windows of policies. */
   counters: { hash: 'counter', recoverable: false },
-  /** Records, heads and keys of audit logs; what was seen of the other node's. */
-  audit: { hash: 'id', listed: true, recoverable: true },
+  /** Records, heads and keys of audit logs; what was seen of the other node's. Records of intents are also replay records. */
+  audit: { hash: 'id', listed: true, recoverable: false },
 } as const satisfies Record<string, TableSpec>;
 
 export type TableName = keyof typeof tables;

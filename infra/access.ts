@@ -30,7 +30,7 @@ export const access = {
     ...keeper,
     shares: ['GetItem', 'PutItem'],
     sessions: ['PutItem', 'UpdateItem'],
-    operations: ['GetItem', 'UpdateItem'],
+    operations: ['GetItem', 'PutItem'],
     counters: ['GetItem', 'PutItem', 'UpdateItem'],
   },
   /** Reads, and holds no share: neither the table nor the key. */

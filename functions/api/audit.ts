@@ -6,20 +6,20 @@ import { type AuditRecord, logOf, readRecord } from '#shared/audit/record.ts';
 import { toBase64url } from '#shared/bytes.ts';
 import { CustodyError } from '#shared/errors.ts';
 import type { Query, Answer as Reply } from '#shared/wire/routes.ts';
+import { eventPage, findEvent, type StoredEvent } from '../audit/events.ts';
 import type { NodeAudit } from '../audit/node-audit.ts';
 import { logReader } from '../audit/proofs.ts';
 import { eventId } from '../audit/recording.ts';
-import type { StoredRecord } from '../stores/audit.ts';
 
 export type AuditReads = Pick<NodeAudit, 'store' | 'files'>;
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
-const eventView = ({ id, data, index }: StoredRecord): Reply<'listAuditEvents'>['data'][number] => ({
-  id: eventId(id),
+const eventView = ({ event, leaf, index }: StoredEvent): Reply<'listAuditEvents'>['data'][number] => ({
+  id: eventId(event),
   state: index === undefined ? 'pending' : 'integrated',
   ...(index !== undefined && { index }),
-  record: text(data),
+  record: text(leaf),
 });
 
 /** What a person may ask of a list; absent: everything. */
@@ -51,22 +51,26 @@ export async function auditEvents(
   let cursor = start;
   for (let reads = 0; reads < mostReads && data.length < limit; reads++) {
     const page = { limit: limit - data.length, ...(cursor !== undefined && { cursor }) };
-    const found = await store.records(log, filter.object, page);
-    for (const stored of found.records) {
-      if (stored.timeMs < fromMs || stored.timeMs >= toMs) continue;
-      if (matches(filter, readRecord(stored.data))) data.push(eventView(stored));
+    const found = await eventPage(store, log, filter.object, page);
+    let past = false;
+    for (const stored of found.events) {
+      const record = readRecord(stored.leaf);
+      const timeMs = Number(record.time);
+      past ||= timeMs < fromMs - disorderMs;
+      if (timeMs < fromMs || timeMs >= toMs) continue;
+      if (matches(filter, record)) data.push(eventView(stored));
     }
-    cursor = found.records.some(({ timeMs }) => timeMs < fromMs - disorderMs) ? undefined : found.cursor;
+    cursor = past ? undefined : found.cursor;
     if (cursor === undefined) break;
   }
   return { data, ...(cursor !== undefined && { nextCursor: cursor }) };
 }
 
 /** @throws {CustodyError} `audit_event_not_found` */
-async function find({ store }: AuditReads, organization: string, id: string): Promise<StoredRecord> {
-  const record = await store.find(logOf('node1', organization), id.replace(/^evt_/, ''));
-  if (record === undefined) throw new CustodyError('audit_event_not_found', `no event ${id}`);
-  return record;
+async function find(reads: AuditReads, organization: string, id: string): Promise<StoredEvent> {
+  const found = await findEvent(reads, logOf('node1', organization), id.replace(/^evt_/, ''));
+  if (found === undefined) throw new CustodyError('audit_event_not_found', `no event ${id}`);
+  return found;
 }
 
 /** Whether the actor may see it, the caller decides by its record. @throws {CustodyError} `audit_event_not_found` */
@@ -84,16 +88,16 @@ export async function auditProof(
 ): Promise<Reply<'getAuditProof'>> {
   const { store, files } = reads;
   const log = logOf('node1', organization);
-  const [record, head, cosigned] = await Promise.all([
+  const [found, head, cosigned] = await Promise.all([
     find(reads, organization, id),
     store.head(log),
     store.cosigned(log),
   ]);
-  const { index } = record;
+  const { index } = found;
   if (index === undefined || head === undefined || index >= head.size)
     throw new CustodyError('audit_unavailable', 'the event is not integrated yet');
   const told = cosigned !== undefined && cosigned.size > index && cosigned.size <= head.size;
   const { size, note } = told ? cosigned : head;
   const proof = await logReader(store, files).inclusion(log, head, index, size);
-  return { ...eventView(record), log, cosigned: told, checkpoint: text(note), proof: proof.map(toBase64url) };
+  return { ...eventView(found), log, cosigned: told, checkpoint: text(note), proof: proof.map(toBase64url) };
 }

@@ -15,21 +15,24 @@ import type { AuditPromise } from '#shared/audit/statements.ts';
 import type { Bytes } from '#shared/bytes.ts';
 import type { Attested } from '#shared/crypto/attestation.ts';
 import { CustodyError } from '#shared/errors.ts';
-import type { NodeIdentity } from '../channel/identity.ts';
+import type { NodeIdentity, Voice } from '../channel/identity.ts';
 import type { Clock, Random } from '../ports.ts';
 import type { AuditStore } from '../stores/audit.ts';
 import { keepBounded } from './bounded.ts';
+import { entryOf, type Made, togetherIn } from './grouping.ts';
 
 /** A record that waits longer than this stops everything that would begin, milliseconds. */
 export const lagLimitMs = 10_000;
 /** How long a good answer of {@link Auditor.ready} is believed. */
 const readyForMs = 1_000;
-/** How many of the oldest pending records are looked at: the list may still show integrated ones. */
+/** How many of the oldest pending entries are looked at: the list may still show integrated ones. */
 const oldestLimit = 8;
 
 export interface Receipt {
-  /** Id of the record: names the event, and is the `previous` of what ends it. */
+  /** Id of the record, the `previous` of what ends it: base64url of the leaf hash. */
   readonly id: string;
+  /** Where the record is found: the name of its entry and, above 0, `.` and its place there. */
+  readonly event: string;
   /** Of the promise, too. */
   readonly timeMs: number;
   readonly promise: Attested<AuditPromise>;
@@ -37,11 +40,17 @@ export interface Receipt {
 
 export interface Auditor {
   /**
-   * One put. An intent also needs the log to be {@link ready}. What is appended twice is two events.
+   * One put, or a share of one: records of the same object that wait while one is on its way go together in the
+   * next. An intent also needs the log to be {@link ready}. What is appended twice is two events.
    * @param payload what is personal or long: only a commitment to it stands in the log.
    * @throws {CustodyError} `audit_unavailable`: it may be durable, and nothing that depends on it may happen
    */
   append(log: string, facts: AuditFacts, payload?: Bytes): Promise<Receipt>;
+  /**
+   * One put under a name that can be taken once. Undefined if it was taken before: nothing is appended.
+   * @throws {CustodyError} `audit_unavailable`, as for `append`; the name may be taken
+   */
+  claim(log: string, name: string, facts: AuditFacts): Promise<Receipt | undefined>;
   /**
    * May something begin that must be recorded?
    * @param watched the log of the other node that this node witnesses for the same organization.
@@ -75,26 +84,38 @@ export function auditorOf({ store, identity, clock, random, watchedBy }: Auditor
     });
     return check;
   };
+  const make = (log: string, facts: AuditFacts, payload: Bytes): Made => {
+    const opening = { nonce: random(nonceBytes), payload };
+    const timeMs = clock();
+    const leaf = recordBytes(recordOf(log, timeMs, facts, commitmentOf(opening.nonce, payload)));
+    return { id: recordId(leaf), timeMs, leaf, opening };
+  };
+  const receiptOf = (voice: Voice, log: string, { id, timeMs }: Made, event: string): Receipt => {
+    const issued = String(clock());
+    const { node } = identity;
+    const said = { type: 'planbok/audit-promise/v1', node, issued, log, record: id } as const;
+    return { id, event, timeMs, promise: voice.attest<AuditPromise>(said) };
+  };
+  const together = togetherIn(store);
   return {
     ready,
     async append(log, facts, payload = new Uint8Array(0)) {
-      const nonce = random(nonceBytes);
-      const timeMs = clock();
-      const data = recordBytes(recordOf(log, timeMs, facts, commitmentOf(nonce, payload)));
-      const id = recordId(data);
-      const [voice] = await Promise.all([
+      const made = make(log, facts, payload);
+      const [event, voice] = await Promise.all([
+        together(log, facts.object, made),
         identity.voice(),
-        store.add(log, { id, data, timeMs, nonce, payload }),
         facts.phase === 'intent' ? ready(log) : undefined,
       ]);
-      const promise = voice.attest<AuditPromise>({
-        type: 'planbok/audit-promise/v1',
-        node: identity.node,
-        issued: String(clock()),
-        log,
-        record: id,
-      });
-      return { id, timeMs, promise };
+      return receiptOf(voice, log, made, event);
+    },
+    async claim(log, name, facts) {
+      const made = make(log, facts, new Uint8Array(0));
+      const [first, voice] = await Promise.all([
+        store.add(log, entryOf(name, [made])),
+        identity.voice(),
+        facts.phase === 'intent' ? ready(log) : undefined,
+      ]);
+      return first ? receiptOf(voice, log, made, name) : undefined;
     },
   };
 }
@@ -124,10 +145,10 @@ async function checkReady(
 
 /** When the oldest record that is still pending was made; undefined if none is known. */
 export async function oldestPendingMs(store: AuditStore, log: string): Promise<number | undefined> {
-  const { records } = await store.pending(log, { limit: oldestLimit });
-  for (const { id } of records) {
-    const record = await store.find(log, id);
-    if (record !== undefined && record.index === undefined) return record.timeMs;
+  const { entries } = await store.pending(log, { limit: oldestLimit });
+  for (const { name } of entries) {
+    const entry = await store.find(log, name);
+    if (entry !== undefined && entry.from === undefined) return entry.timeMs;
   }
   return undefined;
 }

@@ -27,6 +27,8 @@ export interface NodeAudit {
    * @throws {CustodyError} `audit_unavailable`
    */
   append(organization: string, facts: AuditFacts, payload?: Bytes): Promise<Receipt>;
+  /** The same under a name that can be taken once; undefined if it was. */
+  claim(organization: string, name: string, facts: AuditFacts): Promise<Receipt | undefined>;
   /** Organizations whose logs this process has appended to since it was asked last. */
   pendingOrganizations(): readonly string[];
   /** Named again the next time. */
@@ -63,6 +65,28 @@ export function nodeAudit(ports: NodeAuditPorts): NodeAudit {
   const auditor = auditorOf({ store, identity, clock, random, watchedBy: (name) => watched.get(name) });
   const signer = async (name: string) => (await keys.key('log', name)).signer;
   const catchingUp = sequencerOf({ store, files, signer, clock, log });
+  const prepared = async <T>(
+    organization: string,
+    { phase }: AuditFacts,
+    run: (log: string) => Promise<T>,
+  ): Promise<T> => {
+    const name = logOf(node, organization);
+    keepBounded(watched, name, logOf(peer, organization));
+    if (phase === 'intent')
+      await auditor.ready(name).catch(async (error: unknown) => {
+        log.warn('audit log not ready', { reason: error instanceof Error ? error.message : '' });
+        try {
+          await catchingUp.drain(name);
+        } catch (cause) {
+          throw new CustodyError('audit_unavailable', 'integration is behind', { cause });
+        }
+      });
+    try {
+      return await run(name);
+    } finally {
+      keepBounded(served, organization, true);
+    }
+  };
   return {
     store,
     keys,
@@ -73,23 +97,9 @@ export function nodeAudit(ports: NodeAuditPorts): NodeAudit {
       return names;
     },
     stillPending: (organization) => keepBounded(served, organization, true),
-    async append(organization, facts, payload) {
-      const name = logOf(node, organization);
-      keepBounded(watched, name, logOf(peer, organization));
-      if (facts.phase === 'intent')
-        await auditor.ready(name).catch(async (error: unknown) => {
-          log.warn('audit log not ready', { reason: error instanceof Error ? error.message : '' });
-          try {
-            await catchingUp.drain(name);
-          } catch (cause) {
-            throw new CustodyError('audit_unavailable', 'integration is behind', { cause });
-          }
-        });
-      try {
-        return await auditor.append(name, facts, payload);
-      } finally {
-        keepBounded(served, organization, true);
-      }
-    },
+    append: (organization, facts, payload) =>
+      prepared(organization, facts, (name) => auditor.append(name, facts, payload)),
+    claim: (organization, once, facts) =>
+      prepared(organization, facts, (name) => auditor.claim(name, once, facts)),
   };
 }

@@ -4,14 +4,11 @@
  */
 import { logOf } from '#shared/audit/record.ts';
 import { witnessOf } from '#shared/audit/statements.ts';
-import { hashesOf, tileWidth } from '#shared/audit/tile.ts';
-import type { Bytes } from '#shared/bytes.ts';
+import { tileWidth } from '#shared/audit/tile.ts';
 import { CustodyError } from '#shared/errors.ts';
 import type { AuditExportPage } from '#shared/wire/audit.ts';
 import type { Node } from '../node.ts';
-import type { Head } from '../stores/audit.ts';
-import type { NodeAudit } from './node-audit.ts';
-import { leavesOf, logReader } from './proofs.ts';
+import { logReader } from './proofs.ts';
 
 /** Records of one page at most. */
 const most = tileWidth;
@@ -32,7 +29,7 @@ export async function exportPage(
   if (head === undefined || cosigned === undefined)
     throw new CustodyError('audit_unavailable', 'no checkpoint of this log is cosigned yet');
   const to = Math.min(cosigned.size, from + Math.min(limit, most));
-  const leaves = await leavesBetween({ store, files }, log, head, from, to);
+  const leaves = from < to ? await logReader(store, files).leaves(log, head, from, to) : [];
   const [logKey, witnessKey] = await Promise.all([
     keys.key('log', log),
     keys.key('witness', witnessOf(node)),
@@ -46,26 +43,4 @@ export async function exportPage(
     from,
     records: leaves.map((leaf) => new TextDecoder().decode(leaf)),
   };
-}
-
-/**
- * The leaves `from` to `to - 1` of a log with this head, which need not be cosigned.
- * @throws {CustodyError} `audit_unavailable` if one is lost
- */
-export async function leavesBetween(
-  { store, files }: Pick<NodeAudit, 'store' | 'files'>,
-  log: string,
-  head: Head,
-  from: number,
-  to: number,
-): Promise<readonly Bytes[]> {
-  const found: Bytes[] = [];
-  for (let at = from; at < to; ) {
-    const n = Math.floor(at / tileWidth);
-    const end = Math.min(to, (n + 1) * tileWidth);
-    const hashes = hashesOf(await logReader(store, files).tile(log, head, 0, n));
-    found.push(...(await leavesOf(store, log, hashes.slice(at - n * tileWidth, end - n * tileWidth))));
-    at = end;
-  }
-  return found;
 }

@@ -6,11 +6,13 @@ import {
   consistencyPath,
   hashRanges,
   inclusionPath,
+  leafHash,
   type Range,
   type Subtree,
   subtreesOf,
 } from '#shared/audit/merkle.ts';
 import {
+  decodeEntries,
   encodeEntries,
   entriesPath,
   hashBytes,
@@ -21,7 +23,7 @@ import {
   tilePath,
   tileWidth,
 } from '#shared/audit/tile.ts';
-import { type Bytes, toBase64url } from '#shared/bytes.ts';
+import { type Bytes, equalBytes } from '#shared/bytes.ts';
 import { CustodyError } from '#shared/errors.ts';
 import { type AuditStore, fullIndex, type Head } from '../stores/audit.ts';
 import type { WriteOnce } from './ports.ts';
@@ -33,6 +35,8 @@ export interface LogReader {
   inclusion(log: string, head: Head, index: number, size: number): Promise<readonly Bytes[]>;
   /** @throws {RangeError} unless `0 < from <= to <= head.size` */
   consistency(log: string, head: Head, from: number, to: number): Promise<readonly Bytes[]>;
+  /** The leaves `from` to `to - 1`, as they were hashed. @throws {CustodyError} `audit_unavailable` if one is lost or altered */
+  leaves(log: string, head: Head, from: number, to: number): Promise<readonly Bytes[]>;
   /** What tlog-tiles serves under this name; undefined beyond the head. */
   resource(log: string, head: Head, name: TileName): Promise<Bytes | undefined>;
 }
@@ -62,11 +66,30 @@ export function logReader(store: AuditStore, files: WriteOnce): LogReader {
       subtreeHash(subtree, tiles.get(at(tileOf(subtree))) ?? new Uint8Array(0)),
     );
   };
+  const leaves = async (log: string, head: Head, from: number, to: number): Promise<readonly Bytes[]> => {
+    const found: Bytes[] = [];
+    for (let n = Math.floor(from / tileWidth); n * tileWidth < to; n++) {
+      const [start, end] = [Math.max(from, n * tileWidth), Math.min(to, (n + 1) * tileWidth)];
+      const bundle =
+        (n + 1) * tileWidth <= head.size ? await files.get(`${log}/${entriesPath(n)}`) : undefined;
+      const some =
+        bundle === undefined
+          ? await placedLeaves(store, log, head, start, end)
+          : decodeEntries(bundle).slice(start - n * tileWidth, end - n * tileWidth);
+      const expected = hashesOf(await tile(log, head, 0, n)).slice(start - n * tileWidth);
+      for (const [i, leaf] of some.entries())
+        if (!equalBytes(leafHash(leaf), expected[i] ?? new Uint8Array(0))) throw lost(`record ${start + i}`);
+      if (some.length !== end - start) throw lost(entriesPath(n));
+      found.push(...some);
+    }
+    return found;
+  };
   const within = (size: number, head: Head) => {
     if (size > head.size) throw new RangeError('the log is not that large');
   };
   return {
     tile,
+    leaves,
     async inclusion(log, head, index, size) {
       within(size, head);
       return hashes(log, head, inclusionPath(index, size));
@@ -78,29 +101,27 @@ export function logReader(store: AuditStore, files: WriteOnce): LogReader {
     async resource(log, head, { level, n, width }) {
       const hashLevel = level === 'entries' ? 0 : level;
       if (n * tileWidth + width > Math.floor(head.size / tileWidth ** hashLevel)) return undefined;
-      if (level === 'entries' && width === tileWidth) {
-        const bundle = await files.get(`${log}/${entriesPath(n)}`);
-        if (bundle !== undefined) return bundle;
-      }
-      const content = (await tile(log, head, hashLevel, n)).subarray(0, width * hashBytes);
-      if (level !== 'entries') return content;
-      return encodeEntries(await leavesOf(store, log, hashesOf(content)));
+      if (level === 'entries')
+        return encodeEntries(await leaves(log, head, n * tileWidth, n * tileWidth + width));
+      return (await tile(log, head, hashLevel, n)).subarray(0, width * hashBytes);
     },
   };
 }
 
-/** The leaves with these hashes. @throws {CustodyError} `audit_unavailable` if one is not stored */
-export async function leavesOf(
+/** Leaves of entries that the head names. */
+async function placedLeaves(
   store: AuditStore,
   log: string,
-  hashes: readonly Bytes[],
+  head: Head,
+  start: number,
+  end: number,
 ): Promise<readonly Bytes[]> {
-  return mapSome(hashes, async (hash) => {
-    const record = await store.find(log, toBase64url(hash));
-    if (record === undefined)
-      throw new CustodyError('audit_unavailable', `record ${toBase64url(hash)} is not there`);
-    return record.data;
+  const wanted = head.entries.filter(({ from, count }) => from < end && from + count > start);
+  const found = await mapSome(wanted, async ({ name, from }) => {
+    const entry = await store.find(log, name);
+    return (entry?.leaves ?? []).slice(Math.max(0, start - from), Math.max(0, end - from));
   });
+  return found.flat();
 }
 
 /** How many requests to a store run at a time. */

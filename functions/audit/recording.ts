@@ -20,13 +20,15 @@ export interface AuditEvent extends Pick<AuditFacts, 'actor' | 'role' | 'action'
 
 /** An intent that is durable. */
 export interface Begun {
-  /** Of the record. */
+  /** Of the record: the `previous` of what ends it. */
   readonly id: string;
+  /** What {@link eventId} names. */
+  readonly event: string;
   readonly promise: Attested<AuditPromise>;
 }
 
-/** What names a record to users. */
-export const eventId = (record: string): string => `evt_${record}`;
+/** What names a record to users. @param event of a {@link Begun} or a receipt */
+export const eventId = (event: string): string => `evt_${event}`;
 
 export const roleOf = (registry: Registry, holder: string): string =>
   entry(registry.members, holder)?.role ?? entry(registry.apiKeys, holder)?.role ?? '';
@@ -54,24 +56,35 @@ const factsOf = ({ actor, role, action, object, operation }: AuditEvent) => ({
   operation,
 });
 
+const intentOf = (event: AuditEvent): AuditFacts => ({
+  ...factsOf(event),
+  policy: 'allowed',
+  phase: 'intent',
+  previous: '',
+});
+
 /** @throws {CustodyError} `audit_unavailable`: nothing may begin */
 export const begin = ({ audit }: Node, event: AuditEvent): Promise<Begun> =>
-  audit.append(event.organization, {
-    ...factsOf(event),
-    policy: 'allowed',
-    phase: 'intent',
-    previous: '',
-  });
+  audit.append(event.organization, intentOf(event));
 
-/** It took effect. @returns id of the record @throws {CustodyError} `audit_unavailable` */
+/**
+ * Begins what may begin once: the record bears its name, and no other does.
+ * @param name letters, digits, `-` and `_`
+ * @returns undefined if it began before
+ * @throws {CustodyError} `audit_unavailable`: nothing may begin
+ */
+export const beginOnce = ({ audit }: Node, event: AuditEvent, name: string): Promise<Begun | undefined> =>
+  audit.claim(event.organization, name, intentOf(event));
+
+/** It took effect. @returns its event @throws {CustodyError} `audit_unavailable` */
 export async function ended({ audit }: Node, event: AuditEvent, previous: string): Promise<string> {
-  const { id } = await audit.append(event.organization, {
+  const receipt = await audit.append(event.organization, {
     ...factsOf(event),
     policy: 'allowed',
     phase: 'outcome',
     previous,
   });
-  return id;
+  return receipt.event;
 }
 
 /** Failures whose record is written. */

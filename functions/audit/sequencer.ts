@@ -3,10 +3,10 @@
  * the compare-and-swap of the head. In this order, after Sunlight:
  *
  *   1  read the head, and carry out the batch that it names; whoever made it may have died before that
- *   2  list pending records, read each one's own item, leave out those that have an index
- *   3  stage the batch: the new head names its records and holds the tiles that become full with them
+ *   2  list pending entries, read each one's own item, leave out those that have an index
+ *   3  stage the batch: the new head names its entries and holds the tiles that become full with them
  *   4  swap the head: the commit point. Lost: start again. Unknown: read and compare
- *   5  carry out: bundle of entries, tiles, checkpoint to write-once files, an index for each record
+ *   5  carry out: bundle of entries, tiles, checkpoint to write-once files, an index for each entry
  *   6  have the other node cosign
  *
  * No record is integrated twice: a batch is staged only after the one before gave each of its records an index,
@@ -14,25 +14,18 @@
  * @module
  */
 import { signCheckpoint } from '#shared/audit/checkpoint.ts';
+import { leafHash } from '#shared/audit/merkle.ts';
 import type { NoteSigner } from '#shared/audit/note.ts';
-import { type AuditRecord, readRecord, recordId } from '#shared/audit/record.ts';
-import {
-  encodeEntries,
-  entriesPath,
-  growEdge,
-  hashesOf,
-  rootOfEdge,
-  tilePath,
-  tileWidth,
-} from '#shared/audit/tile.ts';
-import { type Bytes, equalBytes, fromBase64url, toBase64url } from '#shared/bytes.ts';
+import { type AuditRecord, readRecord } from '#shared/audit/record.ts';
+import { encodeEntries, entriesPath, growEdge, rootOfEdge, tilePath, tileWidth } from '#shared/audit/tile.ts';
+import { type Bytes, equalBytes } from '#shared/bytes.ts';
 import { CustodyError } from '#shared/errors.ts';
 import type { Clock, Log } from '../ports.ts';
-import { type AuditStore, fullIndex, type Head, type StoredRecord } from '../stores/audit.ts';
+import { type AuditStore, fullIndex, type Head, type StoredEntry } from '../stores/audit.ts';
 import { keepBounded } from './bounded.ts';
 import { requestCosignature } from './cosigning.ts';
 import type { WitnessPort, WriteOnce } from './ports.ts';
-import { leavesOf, logReader, mapSome } from './proofs.ts';
+import { type LogReader, logReader, mapSome } from './proofs.ts';
 
 /** Most records of a batch: at most one tile of a level becomes full. */
 export const batchLimit = tileWidth;
@@ -66,27 +59,31 @@ export interface Sequencer {
 export function sequencerOf(ports: SequencerPorts): Sequencer {
   const { store } = ports;
   const reader = logReader(store, ports.files);
-  /** By log, the note of the head that this sequencer has carried out. */
-  const carriedOut = new Map<string, Bytes>();
+  /** By log, the note of the head that this sequencer has carried out, and the leaves of its partial tile. */
+  const carriedOut = new Map<string, { readonly note: Bytes; readonly tail: Leaves }>();
 
-  const finish = async (log: string, head: Head, leaves: ReadonlyMap<string, Bytes>): Promise<void> => {
+  const finish = async (log: string, head: Head, batch: readonly Bytes[]): Promise<void> => {
     const done = carriedOut.get(log);
-    if (done !== undefined && equalBytes(done, head.note)) return;
-    await carryOut(ports, log, head, leaves);
-    keepBounded(carriedOut, log, head.note);
+    if (done !== undefined && equalBytes(done.note, head.note)) return;
+    const tail = await carryOut(ports, reader, log, head, joined(done?.tail, head.from, batch));
+    keepBounded(carriedOut, log, { note: head.note, tail });
   };
 
   const pass = async (log: string): Promise<Pass> => {
     const stopped = await store.stopped(log);
     if (stopped !== undefined) throw new CustodyError('audit_unavailable', `the log is stopped: ${stopped}`);
     const before = await store.head(log);
-    if (before !== undefined) await finish(log, before, new Map());
+    if (before !== undefined) await finish(log, before, []);
     const batch = await fresh(ports, log);
     if (batch.length === 0) return { state: 'idle' };
     const after = await stage(ports, log, before, batch);
     if (!(await swap(store, log, before, after))) return { state: 'lost' };
-    await finish(log, after, new Map(batch.map(({ id, data }) => [id, data])));
-    return { state: 'integrated', count: batch.length, size: after.size };
+    await finish(
+      log,
+      after,
+      batch.flatMap(({ leaves }) => leaves),
+    );
+    return { state: 'integrated', count: after.size - after.from, size: after.size };
   };
 
   const cosign = async (log: string): Promise<boolean> =>
@@ -110,58 +107,70 @@ export function sequencerOf(ports: SequencerPorts): Sequencer {
   };
 }
 
-/** Up to a batch of pending records, oldest first, each as its own item says. */
-async function fresh({ store, log: alarms }: SequencerPorts, log: string): Promise<readonly StoredRecord[]> {
-  const found = new Map<string, StoredRecord>();
+/** Up to a batch of pending entries, oldest first, each as its own item says. */
+async function fresh({ store, log: alarms }: SequencerPorts, log: string): Promise<readonly StoredEntry[]> {
+  const found = new Map<string, StoredEntry>();
+  let room = batchLimit;
   let cursor: string | undefined;
-  for (let page = 0; page < pagesLimit && found.size < batchLimit; page++) {
+  for (let page = 0; page < pagesLimit && room > 0; page++) {
     const listed = await store.pending(log, { limit: batchLimit, ...(cursor !== undefined && { cursor }) });
-    const stored = await mapSome(listed.records, ({ id }) => store.find(log, id));
-    for (const record of stored)
-      if (record !== undefined && record.index === undefined && found.size < batchLimit)
-        found.set(record.id, record);
+    for (const entry of await mapSome(listed.entries, ({ name }) => store.find(log, name))) {
+      if (entry === undefined || entry.from !== undefined || found.has(entry.name)) continue;
+      // The first that has no room waits with all that come after it.
+      if (entry.leaves.length > room) room = 0;
+      if (room === 0) break;
+      found.set(entry.name, entry);
+      room -= entry.leaves.length;
+    }
     cursor = listed.cursor;
     if (cursor === undefined) break;
   }
-  const batch = [...found.values()].map((record) => ({ record, read: readChecked(alarms, log, record) }));
+  const batch = [...found.values()].map((entry) => ({ entry, first: readChecked(alarms, log, entry) }));
   // Within one millisecond what begins stands before what ends.
   const late = ({ phase }: AuditRecord): number => (phase === 'intent' ? 0 : 1);
   return batch
     .sort(
       (a, b) =>
-        a.record.timeMs - b.record.timeMs ||
-        late(a.read) - late(b.read) ||
-        (a.record.id < b.record.id ? -1 : 1),
+        a.entry.timeMs - b.entry.timeMs ||
+        late(a.first) - late(b.first) ||
+        (a.entry.name < b.entry.name ? -1 : 1),
     )
-    .map(({ record }) => record);
+    .map(({ entry }) => entry);
 }
 
-/** @throws {CustodyError} `audit_unavailable` if the item is not what was appended */
-function readChecked(alarms: Log, log: string, { id, data }: StoredRecord): AuditRecord {
+/** @returns the first record. @throws {CustodyError} `audit_unavailable` if one is not of this log */
+function readChecked(alarms: Log, log: string, { name, leaves }: StoredEntry): AuditRecord {
   try {
-    const record = readRecord(data);
-    if (recordId(data) === id && record.log === log) return record;
+    const [first, ...others] = leaves.map(readRecord);
+    if (first !== undefined && [first, ...others].every((record) => record.log === log)) return first;
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
   }
-  alarms.alarm('audit record altered', { log, record: id });
-  throw new CustodyError('audit_unavailable', `record ${id} was altered`);
+  alarms.alarm('audit record altered', { log, entry: name });
+  throw new CustodyError('audit_unavailable', `entry ${name} was altered`);
 }
 
 async function stage(
   { signer }: SequencerPorts,
   log: string,
   before: Head | undefined,
-  batch: readonly StoredRecord[],
+  batch: readonly StoredEntry[],
 ): Promise<Head> {
   const from = before?.size ?? 0;
   const { size, edge, full } = growEdge(
     before?.edge ?? [],
     from,
-    batch.map(({ id }) => fromBase64url(id)),
+    batch.flatMap(({ leaves }) => leaves).map(leafHash),
   );
+  const tileFrom = Math.floor(from / tileWidth) * tileWidth;
+  const entries = (before?.entries ?? []).filter((placed) => placed.from + placed.count > tileFrom);
+  let at = from;
+  for (const { name, leaves } of batch) {
+    entries.push({ name, from: at, count: leaves.length });
+    at += leaves.length;
+  }
   const note = signCheckpoint({ origin: log, size, root: rootOfEdge(edge) }, await signer(log));
-  return { size, from, note, edge, full: full.map(({ tile }) => tile) };
+  return { size, from, note, edge, full: full.map(({ tile }) => tile), entries };
 }
 
 /** Did the head move to `after`, and not to another one? */
@@ -177,39 +186,49 @@ async function swap(store: AuditStore, log: string, before: Head | undefined, af
   }
 }
 
-/** The hashes of the leaves `from` to `size - 1`: they lie in the last full tile and in the edge. */
-function batchHashes({ size, from, edge, full }: Head): readonly Bytes[] {
-  const tail = [...hashesOf(full[0] ?? new Uint8Array(0)), ...hashesOf(edge[0] ?? new Uint8Array(0))];
-  return tail.slice(tail.length - (size - from));
+/** Leaves of a log from an index on. */
+interface Leaves {
+  readonly from: number;
+  readonly leaves: readonly Bytes[];
 }
 
-/** Everything that follows from a head. Done again, it changes nothing. */
+/** Both in one, if the batch follows what is there. */
+const joined = (tail: Leaves | undefined, from: number, batch: readonly Bytes[]): Leaves =>
+  tail !== undefined && tail.from + tail.leaves.length === from
+    ? { from: tail.from, leaves: [...tail.leaves, ...batch] }
+    : { from, leaves: batch };
+
+/** Everything that follows from a head. Done again, it changes nothing. @returns the leaves of its partial tile */
 async function carryOut(
   ports: SequencerPorts,
+  reader: LogReader,
   log: string,
   head: Head,
-  leaves: ReadonlyMap<string, Bytes>,
-): Promise<void> {
-  const { store } = ports;
-  const entries = head.full[0];
-  if (entries !== undefined) {
-    const data = await mapSome(hashesOf(entries), async (hash) => {
-      const known = leaves.get(toBase64url(hash));
-      return known ?? ((await leavesOf(store, log, [hash]))[0] as Bytes);
-    });
-    await keep(ports, `${log}/${entriesPath(fullIndex(0, head.size))}`, encodeEntries(data));
+  known: Leaves,
+): Promise<Leaves> {
+  const { size, full, entries, note } = head;
+  const start = entries[0]?.from ?? size;
+  const complete = known.from <= start && known.from + known.leaves.length === size;
+  const { from, leaves } = complete
+    ? known
+    : { from: start, leaves: await reader.leaves(log, head, start, size) };
+  const between = (a: number, b: number): readonly Bytes[] => leaves.slice(a - from, b - from);
+  if (full.length > 0) {
+    const n = fullIndex(0, size);
+    const bundle = encodeEntries(between(n * tileWidth, (n + 1) * tileWidth));
+    await keep(ports, `${log}/${entriesPath(n)}`, bundle);
   }
-  for (const [level, tile] of head.full.entries())
-    await keep(ports, `${log}/${tilePath(level, fullIndex(level, head.size))}`, tile);
-  await keep(ports, `${log}/checkpoint/${head.size}`, head.note);
-  await mapSome(
-    batchHashes(head).map((hash, i) => ({ hash, index: head.from + i })),
-    async ({ hash, index }) => {
-      const id = toBase64url(hash);
-      const data = leaves.get(id) ?? ((await leavesOf(store, log, [hash]))[0] as Bytes);
-      await store.number(log, id, index, readRecord(data).object);
-    },
-  );
+  for (const [level, tile] of full.entries())
+    await keep(ports, `${log}/${tilePath(level, fullIndex(level, size))}`, tile);
+  await keep(ports, `${log}/checkpoint/${size}`, note);
+  const batch = entries.filter((placed) => placed.from >= head.from);
+  await mapSome(batch, async (placed) => {
+    const [first] = between(placed.from, placed.from + 1);
+    if (first !== undefined)
+      await ports.store.number(log, placed.name, placed.from, readRecord(first).object);
+  });
+  const tailFrom = Math.floor(size / tileWidth) * tileWidth;
+  return { from: tailFrom, leaves: between(tailFrom, size) };
 }
 
 /** Writes a file once. @throws {CustodyError} `audit_unavailable` if it was written otherwise */

@@ -9,8 +9,9 @@ import { CustodyError } from '#shared/errors.ts';
 import { eventTypeOf } from '#shared/events/catalog.ts';
 import { derivedId } from '#shared/intent/canonical.ts';
 import type { FeedEvent } from '#shared/wire/events.ts';
+import { eventAt } from '../audit/events.ts';
 import type { NodeAudit } from '../audit/node-audit.ts';
-import { leavesBetween } from '../audit/page.ts';
+import { logReader } from '../audit/proofs.ts';
 import { eventId } from '../audit/recording.ts';
 
 export interface FeedEntry {
@@ -41,7 +42,7 @@ export function feedOver({ store, files }: Pick<NodeAudit, 'store' | 'files'>): 
       const head = await store.head(log);
       if (head === undefined) return { entries: [], size: 0 };
       const to = Math.min(head.size, from + limit);
-      const leaves = await leavesBetween({ store, files }, log, head, from, to);
+      const leaves = from < to ? await logReader(store, files).leaves(log, head, from, to) : [];
       const entries = leaves.map((leaf, i) => ({
         index: from + i,
         id: recordId(leaf),
@@ -76,7 +77,7 @@ export function eventOf({ index, id, record }: FeedEntry): FeedEvent | undefined
   const type = eventTypeOf(action, phase);
   if (type === undefined) return undefined;
   return {
-    id: eventId(id),
+    id: eventId(eventAt(index, id)),
     type,
     created: new Date(Number(time)).toISOString(),
     object,

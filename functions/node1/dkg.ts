@@ -62,8 +62,8 @@ export async function ensureKeys(
     if (entry?.state === 'ACTIVE') record = await ended(node, event, '');
   }
   if (entry === undefined) {
-    await recorded(node, event, async ({ id }) => {
-      record = id;
+    await recorded(node, event, async (begun) => {
+      record = begun.event;
       await generate(lead, request, authorised, key);
     });
     entry = await node.ledger.read(key, firstEpoch);
@@ -155,7 +155,7 @@ export async function selfTest(lead: Lead, key: ActiveKey): Promise<string> {
         operation: toBase64url(job.bytes),
       };
       const { begun } = await signJob(lead, { key, shares, job, purpose, index: 0, event });
-      record ??= begun.id;
+      record ??= begun.event;
     }
     return record ?? '';
   } finally {

@@ -23,11 +23,11 @@ export async function createOrganization(
 ): Promise<Answer<Reply<'createOrganization'>>> {
   const { registry, signed } = readFounding(request, node.clock, invitation);
   const ask = create(StatementRequestSchema, { request: create(ActorRequestSchema, request) });
-  const made = await recorded(node, foundingEvent(registry, signed), async ({ id }) => {
+  const made = await recorded(node, foundingEvent(registry, signed), async ({ event }) => {
     const reply = await peer.call('Statement', node.random(16), 1, toBinary(StatementRequestSchema, ask));
     const { receipt } = fromBinary(StatementResponseSchema, reply);
     await node.registry.found(registry, signed);
-    return { id, receipt };
+    return { event, receipt };
   });
   const body: Reply<'createOrganization'> = {
     id: registry.organization,
@@ -35,7 +35,7 @@ export async function createOrganization(
     head: registry.head,
     receipt: JSON.parse(new TextDecoder().decode(made.receipt)),
     created: signed.statement.created,
-    auditEventId: eventId(made.id),
+    auditEventId: eventId(made.event),
   };
   return { body, replayed: false };
 }

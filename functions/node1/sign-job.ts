@@ -8,7 +8,7 @@
  * @module
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import type { Bytes } from '#shared/bytes.ts';
+import { type Bytes, toBase32 } from '#shared/bytes.ts';
 import type { Signature } from '#shared/chains/payload.ts';
 import { Abort, CustodyError } from '#shared/errors.ts';
 import type { KeyShares } from '#shared/mpc/share-blob.ts';
@@ -25,7 +25,7 @@ import {
   SignSchnorrResponseSchema,
 } from '../../proto/generated/planbok/node/v1/node_pb.ts';
 import type { AuditEvent, Begun } from '../audit/recording.ts';
-import { begin, ended, failed } from '../audit/recording.ts';
+import { beginOnce, ended, failed } from '../audit/recording.ts';
 import { bip340Request, ecdsaRequest, eddsaRequest, isActive, type Job, shareFor } from '../signing.ts';
 import type { ActiveKey } from '../stores/ledger.ts';
 import type { Lead } from './lead.ts';
@@ -55,18 +55,12 @@ export interface Made {
  * a fresh authorisation may try again; `key_quarantined`: the key was locked by what Node 2 sent
  */
 export async function signJob(lead: Lead, attempt: Attempt): Promise<Made> {
-  const { key, job, index, event } = attempt;
-  // Durable before the first message: the record of the authorisation's nonce at this node.
-  const [claiming, beginning] = await Promise.allSettled([
-    lead.node.sessions.begin(job.session, { key: key.key, epoch: key.epoch, index }),
-    begin(lead.node, event),
-  ]);
-  if (beginning.status === 'rejected') throw beginning.reason;
-  const begun = beginning.value;
+  const { key, job, event } = attempt;
+  // Durable before the first message. Its name is the session: it is also the proof that there was none before.
+  const begun = await beginOnce(lead.node, event, toBase32(job.session));
+  if (begun === undefined)
+    throw new CustodyError('authorisation_replayed', 'this authorisation was used before');
   try {
-    if (claiming.status === 'rejected') throw claiming.reason;
-    if (!claiming.value)
-      throw new CustodyError('authorisation_replayed', 'this authorisation was used before');
     const signature = await (job.algorithm === 'ecdsa'
       ? signEcdsa(lead, attempt)
       : signSchnorr(lead, attempt));

@@ -61,7 +61,7 @@ async function makeSignature(
     ...(signed satisfies Signed),
     intent: decoded.intent,
     created,
-    auditEventId: first === undefined ? '' : eventId(first.begun.id),
+    auditEventId: first === undefined ? '' : eventId(first.begun.event),
     ...(first && { auditPromise: first.begun.promise }),
   } as Reply<'createSignature'>;
   const record = { id, organization: actor.organization, wallet: wallet.id, created };

@@ -17,7 +17,7 @@ import {
   StatementsRequestSchema,
   StatementsResponseSchema,
 } from '../../proto/generated/planbok/node/v1/node_pb.ts';
-import { begin, eventId, failed } from '../audit/recording.ts';
+import { begin, beginOnce, eventId, failed } from '../audit/recording.ts';
 import { statementEvent } from '../audit/refusals.ts';
 import { verifyWithOpenssl } from '../authenticate.ts';
 import { catchUp, takeIn } from '../statements.ts';
@@ -30,10 +30,12 @@ export async function createStatement(
   const signed = readBody('createStatement', request.body) as unknown as SignedLater;
   const fresh = await assertAcceptable(lead, signed);
   const event = await statementEvent(lead.node, signed);
-  // A statement that stands here was recorded when it came.
-  const begun = fresh ? await begin(lead.node, event) : undefined;
+  // The first record of a statement bears its hash: whoever sends it again is told the same event.
+  const begun = fresh
+    ? ((await beginOnce(lead.node, event, event.operation)) ?? (await begin(lead.node, event)))
+    : undefined;
   try {
-    return await commit(lead, request, signed, begun?.id ?? '');
+    return await commit(lead, request, signed, begun?.id, begun?.event ?? event.operation);
   } catch (error) {
     if (begun !== undefined) await failed(lead.node, event, error, begun.id);
     throw error;
@@ -44,7 +46,8 @@ async function commit(
   lead: Lead,
   request: ActorRequest,
   signed: SignedLater,
-  intent: string,
+  intent: string | undefined,
+  event: string,
 ): Promise<Answer<Reply<'createStatement'>>> {
   const { statement } = signed;
   const ask = create(StatementRequestSchema, { request: create(ActorRequestSchema, request) });
@@ -67,7 +70,7 @@ async function commit(
     seq: statement.seq,
     head: headOf(statement),
     receipt: JSON.parse(new TextDecoder().decode(receipt)),
-    auditEventId: intent === '' ? '' : eventId(intent),
+    auditEventId: eventId(event),
   };
   return { body, replayed: false };
 }

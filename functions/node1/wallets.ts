@@ -54,10 +54,10 @@ export async function createWallets(lead: Lead, request: ActorRequest): Promise<
       await lead.node.resources.walletSet(actor.organization, authorised.operation.walletSet);
       const ask = create(WalletsRequestSchema, { request: create(ActorRequestSchema, request) });
       const event = eventOf(actor, 'create_wallets', authorised.operation.walletSet, digest);
-      return recorded(lead.node, event, async ({ id }) => {
+      return recorded(lead.node, event, async (begun) => {
         const reply = await lead.peer.call('Wallets', session, 1, toBinary(WalletsRequestSchema, ask));
         const theirs = readReply(fromBinary(WalletsResponseSchema, reply).wallets, authorised.operation);
-        return answer(await prove(lead, authorised, theirs.allocation, theirs.proofs, eventId(id)));
+        return answer(await prove(lead, authorised, theirs.allocation, theirs.proofs, eventId(begun.event)));
       });
     },
   );

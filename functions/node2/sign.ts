@@ -27,7 +27,7 @@ import {
   SignSchnorrRequestSchema,
   SignSchnorrResponseSchema,
 } from '../../proto/generated/planbok/node/v1/node_pb.ts';
-import { type AuditEvent, begin, ended, eventOf, failed } from '../audit/recording.ts';
+import { type AuditEvent, ended, eventOf, failed } from '../audit/recording.ts';
 import { refusalsRecorded } from '../audit/refusals.ts';
 import type { PeerRequest } from '../channel/serve.ts';
 import { readSignatureRequest } from '../intake.ts';
@@ -48,7 +48,7 @@ import {
   wipeShares,
 } from '../signing.ts';
 import { type ActiveKey, firstEpoch } from '../stores/ledger.ts';
-import { sessionsPerDigest } from '../stores/operations.ts';
+import { beginAttempt, sessionsPerDigest } from './attempts.ts';
 import { refuseGenerically } from './generic.ts';
 
 type PurposeOf =
@@ -56,14 +56,14 @@ type PurposeOf =
   | { readonly case: 'selfTest'; readonly value: SelfTest }
   | { readonly case: undefined; readonly value?: undefined };
 
-/** One job that Node 2 has authorised, and how often its digest may be tried. */
+/** One job that Node 2 has authorised, and which attempts at its digest there may be. */
 interface Admitted {
   readonly job: Job;
   readonly key: ActiveKey;
   readonly operation: Bytes;
   readonly event: AuditEvent;
   readonly index: number;
-  readonly limit: number;
+  readonly attempts: { readonly from: number; readonly to: number };
   /** Counts the operation in its windows. Undefined: the self-test of a key spends nothing. */
   readonly spend?: () => Promise<void>;
 }
@@ -73,8 +73,7 @@ export async function sign1(node: Node, { session, body, receivedMs }: PeerReque
   return generically(node, receivedMs, () =>
     admitted(node, { purpose, index, session, algorithms: ['ecdsa'] }, async (one, begun) => {
       const { key, job } = one;
-      const checks = Promise.all([count(node, one), begun]);
-      const shares = await beside(checks, openShares(node, key, ['secp256k1']));
+      const shares = await beside(begun, openShares(node, key, ['secp256k1']));
       try {
         const share = shareFor(shares, 'secp256k1');
         const request = ecdsaRequest(key.account, job);
@@ -171,11 +170,9 @@ export async function signSchnorr(node: Node, { session, body, receivedMs }: Pee
   return generically(node, receivedMs, () =>
     admitted(node, { purpose, index, session, algorithms: ['eddsa', 'bip340'] }, async (one, begun) => {
       const { key, job } = one;
-      const checks = Promise.all([count(node, one), node.sessions.begin(session, factsOf(one)), begun]).then(
-        ([, first]) => {
-          if (!first) throw new Refused('seen before');
-        },
-      );
+      const checks = Promise.all([begun, node.sessions.begin(session, factsOf(one))]).then(([, first]) => {
+        if (!first) throw new Refused('seen before');
+      });
       const shares = await beside(checks, openShares(node, key, [keyTypeOf(job)]));
       let answer: Bytes;
       try {
@@ -250,7 +247,7 @@ async function admitted(
   const request = purpose.case === 'request' ? purpose.value : undefined;
   return refusalsRecorded(node, request, async () => {
     const one = await admit(node, purpose, index, session, algorithms);
-    const begun = begin(node, one.event).then(({ id }) => id);
+    const begun = beginAttempt(node, one.event, one.operation, one.index, one.attempts).then(({ id }) => id);
     begun.catch(() => undefined);
     try {
       return await run(one, begun);
@@ -299,7 +296,7 @@ async function admitRequest(
   const job = jobOf(toSign, authorisation, index);
   const spend = () => countInWindows(node.windows, asked, node.clock());
   const event = eventOf(actor, 'sign', wallet.id, digest);
-  return { job, key, operation: digest, event, index, limit: sessionsPerDigest, spend };
+  return { job, key, operation: digest, event, index, attempts: { from: 0, to: sessionsPerDigest }, spend };
 }
 
 async function admitSelfTest(node: Node, { key, epoch, keyType, attempt }: SelfTest): Promise<Admitted> {
@@ -308,6 +305,8 @@ async function admitSelfTest(node: Node, { key, epoch, keyType, attempt }: SelfT
   const types: readonly string[] = entry?.account?.keyTypes ?? [];
   if (entry?.state !== 'ACTIVE' || entry.account === undefined || !types.includes(keyType))
     throw new Refused('no such key to test');
+  if (attempt >= selfTestLimit)
+    throw new CustodyError('attempts_exhausted', 'this key has used all of its self-tests');
   const active = entry as ActiveKey;
   const job = selfTestJob(active.account, keyType as KeyType, attempt);
   const operation = selfTestDigest(active.account.sid, keyType as KeyType);
@@ -319,10 +318,5 @@ async function admitSelfTest(node: Node, { key, epoch, keyType, attempt }: SelfT
     object: key,
     operation: toBase64url(job.bytes),
   };
-  return { job, key: active, operation, event, index: 0, limit: selfTestLimit };
-}
-
-async function count(node: Node, { operation, index, limit }: Admitted): Promise<void> {
-  if (!(await node.operations.admit(operation, index, limit)))
-    throw new CustodyError('attempts_exhausted', 'this operation has used all of its protocol sessions');
+  return { job, key: active, operation, event, index: 0, attempts: { from: attempt, to: attempt + 1 } };
 }

@@ -1,34 +1,48 @@
 /**
- * The items of audit logs in one table: every record as an item of its own, written once with one put and
- * never changed but for its index; one head per log, which only a compare-and-swap moves; what was cosigned,
- * and what this node has seen of the logs of the other.
+ * The items of audit logs in one table: every entry (one record, or a few that were appended together) as an
+ * item of its own, written once with one put and never changed but for its index; one head per log, which only
+ * a compare-and-swap moves; what was cosigned, and what this node has seen of the logs of the other.
  *
- *   <log>/record/<id>   {data, timeMs, nonce, payload, index?}   `list` = <log>/pending, then <log>/records
- *   <log>/head          {size, from, note, edge<level>, full<level>}
- *   <log>/cosigned      {size, note}
- *   <log>/seen          {size, root, note, seenMs, refused?}
- *   <log>/stopped       {reason, stoppedMs}
+ *   <log>/entry/<name>   {data, timeMs, nonce<i>, payload<i>, from?}   `list` = <log>/pending, then <log>/entries
+ *   <log>/head           {size, from, note, names, namesFrom, edge<level>, full<level>}
+ *   <log>/cosigned       {size, note}
+ *   <log>/seen           {size, root, note, seenMs, refused?}
+ *   <log>/stopped        {reason, stoppedMs}
  *
- * Pending records are found by `list`, oldest first. That list may show a record too late or too long: the
- * record's own item says whether it has an index.
+ * An entry's name is taken once: a record that is named after a protocol session, or after an attempt at an
+ * operation, is also the proof that there was none before. Pending entries are found by `list`, oldest first.
+ * That list may show an entry too late or too long: the entry's own item says whether it has an index.
  * @module
  */
-import { type Edge, tileWidth } from '#shared/audit/tile.ts';
+import type { Opening } from '#shared/audit/export.ts';
+import { decodeEntries, type Edge, encodeEntries, tileWidth } from '#shared/audit/tile.ts';
 import { type Bytes, equalBytes } from '#shared/bytes.ts';
 import { CustodyError } from '#shared/errors.ts';
 import type { Item, Table, Value } from '../ports.ts';
 
-export interface StoredRecord {
-  /** base64url of the leaf hash. */
-  readonly id: string;
-  /** The leaf. */
-  readonly data: Bytes;
+/** Records that are appended with one write. All are of one object. */
+export interface NewEntry {
+  /** Letters, digits, `-` and `_`. */
+  readonly name: string;
+  /** Of the first record. */
   readonly timeMs: number;
-  /** Absent until it is integrated. */
-  readonly index?: number;
-  /** What the commitment hides; absent once erased. */
-  readonly nonce?: Bytes;
-  readonly payload?: Bytes;
+  /** Canonical records, 1 to 32. */
+  readonly leaves: readonly Bytes[];
+  /** By record, what its commitment hides; undefined once erased. */
+  readonly openings: readonly (Opening | undefined)[];
+}
+
+export interface StoredEntry extends NewEntry {
+  /** Index of the first record in the log, the others follow; absent until it is integrated. */
+  readonly from?: number;
+}
+
+/** Which entry holds some records of a log. */
+export interface Placed {
+  readonly name: string;
+  /** Index of its first record. */
+  readonly from: number;
+  readonly count: number;
 }
 
 /**
@@ -43,6 +57,8 @@ export interface Head {
   readonly edge: Edge;
   /** By level; of no level above one that is not there. */
   readonly full: readonly Bytes[];
+  /** The entries of the last batch and of the tiles that it filled or left partial, in order. */
+  readonly entries: readonly Placed[];
 }
 
 /** What this node saw last of a log of the other node. */
@@ -57,31 +73,32 @@ export interface Seen {
   readonly refused?: boolean;
 }
 
-export interface RecordPage {
-  readonly records: readonly StoredRecord[];
+export interface EntryPage {
+  readonly entries: readonly StoredEntry[];
   readonly cursor?: string;
 }
 
 export interface AuditStore {
   /**
-   * Durable when it resolves: the one write of a record. The same record again is the same record.
+   * Durable when it resolves: the one write of an entry. False if another entry has its name; the same entry
+   * again is the same entry.
    * @throws {CustodyError} `audit_unavailable`: it may, or may not, be durable.
    */
-  add(log: string, record: Required<Omit<StoredRecord, 'index'>>): Promise<void>;
+  add(log: string, entry: NewEntry): Promise<boolean>;
   /** Strongly consistent. */
-  find(log: string, id: string): Promise<StoredRecord | undefined>;
-  /** Pending records, oldest first; eventually consistent. */
-  pending(log: string, page: { readonly limit: number; readonly cursor?: string }): Promise<RecordPage>;
-  /** Gives a record its index, once, and lists it under the log and under its object. */
-  number(log: string, id: string, index: number, object: string): Promise<void>;
-  /** Integrated records, newest first: of the log, or of one object. */
-  records(
+  find(log: string, name: string): Promise<StoredEntry | undefined>;
+  /** Pending entries, oldest first; eventually consistent. */
+  pending(log: string, page: { readonly limit: number; readonly cursor?: string }): Promise<EntryPage>;
+  /** Gives an entry its index, once, and lists it under the log and under its object. */
+  number(log: string, name: string, from: number, object: string): Promise<void>;
+  /** Integrated entries, newest first: of the log, or of one object. */
+  entries(
     log: string,
     object: string | undefined,
     page: { readonly limit: number; readonly cursor?: string },
-  ): Promise<RecordPage>;
-  /** Forgets what the commitment of a record hides. */
-  erase(log: string, id: string): Promise<void>;
+  ): Promise<EntryPage>;
+  /** Forgets what the commitment of the i-th record of an entry hides. */
+  erase(log: string, name: string, i: number): Promise<void>;
   head(log: string): Promise<Head | undefined>;
   /** Moves the head if it still is `before`. An error means that it may have moved. */
   advance(log: string, before: Head | undefined, after: Head): Promise<boolean>;
@@ -102,43 +119,42 @@ const top = 10 ** 15;
 const padded = (n: number): string => String(n).padStart(15, '0');
 
 export function auditOver(table: Table): AuditStore {
-  const keyOf = (log: string, id: string): Item => ({ id: `${log}/record/${id}` });
-  const pageOf = async (...list: Parameters<Table['list']>): Promise<RecordPage> => {
+  const keyOf = (log: string, name: string): Item => ({ id: `${log}/entry/${name}` });
+  const pageOf = async (...list: Parameters<Table['list']>): Promise<EntryPage> => {
     const { items, cursor } = await table.list(...list);
-    return { records: items.map(recordOf), ...(cursor !== undefined && { cursor }) };
+    return { entries: items.map(entryOf), ...(cursor !== undefined && { cursor }) };
   };
   return {
-    async add(log, { id, data, timeMs, nonce, payload }) {
+    async add(log, entry) {
+      const { name, timeMs } = entry;
       try {
-        const key = keyOf(log, id);
-        const listing = { list: `${log}/pending`, listOrder: `${padded(top - timeMs)}/${id}` };
-        if (await table.put({ ...key, data, timeMs, nonce, payload, ...listing }, [[['id', 'absent']]]))
-          return;
+        const key = keyOf(log, name);
+        const listing = { list: `${log}/pending`, listOrder: `${padded(top - timeMs)}/${name}` };
+        if (await table.put({ ...key, ...contentOf(entry), ...listing }, [[['id', 'absent']]])) return true;
         const stored = await table.get(key);
-        if (stored !== undefined && equalBytes(stored['data'] as Bytes, data)) return;
+        return stored !== undefined && equalBytes(stored['data'] as Bytes, encodeEntries(entry.leaves));
       } catch (cause) {
         throw new CustodyError('audit_unavailable', 'the record was not stored', { cause });
       }
-      throw new CustodyError('audit_unavailable', 'another record has this id');
     },
-    async find(log, id) {
-      const item = await table.get(keyOf(log, id));
-      return item && recordOf(item);
+    async find(log, name) {
+      const item = await table.get(keyOf(log, name));
+      return item && entryOf(item);
     },
     pending: (log, page) => pageOf({ list: `${log}/pending` }, page),
-    async number(log, id, index, object) {
-      const set = { index, list: `${log}/records`, parent: `${log}/${object}`, listOrder: padded(index) };
-      await table.update(keyOf(log, id), { set }, [
+    async number(log, name, from, object) {
+      const set = { from, list: `${log}/entries`, parent: `${log}/${object}`, listOrder: padded(from) };
+      await table.update(keyOf(log, name), { set }, [
         [
           ['data', 'present'],
-          ['index', 'absent'],
+          ['from', 'absent'],
         ],
       ]);
     },
-    records: (log, object, page) =>
-      pageOf(object === undefined ? { list: `${log}/records` } : { parent: `${log}/${object}` }, page),
-    async erase(log, id) {
-      await table.update(keyOf(log, id), { remove: ['nonce', 'payload'] }, [[['data', 'present']]]);
+    entries: (log, object, page) =>
+      pageOf(object === undefined ? { list: `${log}/entries` } : { parent: `${log}/${object}` }, page),
+    async erase(log, name, i) {
+      await table.update(keyOf(log, name), { remove: [`nonce${i}`, `payload${i}`] }, [[['data', 'present']]]);
     },
     async head(log) {
       const item = await table.get({ id: `${log}/head` });
@@ -184,25 +200,45 @@ export function auditOver(table: Table): AuditStore {
   };
 }
 
-function recordOf(item: Item): StoredRecord {
-  const { id, data, timeMs, index, nonce, payload } = item as unknown as StoredRecord;
+const contentOf = ({ timeMs, leaves, openings }: NewEntry): Item => ({
+  data: encodeEntries(leaves),
+  timeMs,
+  ...Object.fromEntries(
+    openings.flatMap((opening, i) =>
+      opening === undefined
+        ? []
+        : [
+            [`nonce${i}`, opening.nonce],
+            [`payload${i}`, opening.payload],
+          ],
+    ),
+  ),
+});
+
+function entryOf(item: Item): StoredEntry {
+  const id = item['id'] as string;
+  const leaves = decodeEntries(item['data'] as Bytes);
   return {
-    id: id.slice(id.lastIndexOf('/') + 1),
-    data,
-    timeMs,
-    ...(index !== undefined && { index }),
-    ...(nonce !== undefined && { nonce }),
-    ...(payload !== undefined && { payload }),
+    name: id.slice(id.lastIndexOf('/') + 1),
+    timeMs: item['timeMs'] as number,
+    leaves,
+    openings: leaves.map((_, i) => {
+      const [nonce, payload] = [item[`nonce${i}`], item[`payload${i}`]];
+      return nonce === undefined ? undefined : { nonce: nonce as Bytes, payload: payload as Bytes };
+    }),
+    ...(item['from'] !== undefined && { from: item['from'] as number }),
   };
 }
 
 const numbered = (name: string, tiles: readonly Bytes[]): Record<string, Value> =>
   Object.fromEntries(tiles.map((tile, level) => [`${name}${level}`, tile]));
 
-const attributesOf = ({ size, from, note, edge, full }: Head): Item => ({
+const attributesOf = ({ size, from, note, edge, full, entries }: Head): Item => ({
   size,
   from,
   note,
+  names: entries.map(({ name, count }) => `${name}:${count}`).join(' '),
+  namesFrom: entries[0]?.from ?? size,
   ...numbered('edge', edge),
   ...numbered('full', full),
 });
@@ -214,8 +250,15 @@ function headOf(item: Item): Head {
       found.push(item[`${name}${level}`] as Bytes);
     return found;
   };
+  let at = item['namesFrom'] as number;
+  const entries = (item['names'] as string).split(' ').map((placed) => {
+    const [name = '', count] = placed.split(':');
+    const from = at;
+    at += Number(count);
+    return { name, from, count: Number(count) };
+  });
   const { size, from, note } = item as unknown as Head;
-  return { size, from, note, edge: tiles('edge'), full: tiles('full') };
+  return { size, from, note, edge: tiles('edge'), full: tiles('full'), entries };
 }
 
 /** Which tile of its level a tile in `full` is: the last full one. */

@@ -5,6 +5,8 @@ import { describe, expect, test } from '@jest/globals';
 import { memoryTable } from '../../functions/adapters/memory.ts';
 import { writeOnceFiles } from '../../functions/adapters/write-once-files.ts';
 import { writeOnceTable } from '../../functions/adapters/write-once-table.ts';
+import type { Receipt } from '../../functions/audit/append.ts';
+import { eventAt, eventPage, findEvent } from '../../functions/audit/events.ts';
 import type { WriteOnce } from '../../functions/audit/ports.ts';
 import { logReader } from '../../functions/audit/proofs.ts';
 import type { Table } from '../../functions/ports.ts';
@@ -15,7 +17,7 @@ import { leafHash, rootOfLeaves } from '../../shared/audit/merkle.ts';
 import { encodeProof, openCosigned, parseProof, verifyProof } from '../../shared/audit/proof.ts';
 import { commitmentOf, readRecord, recordBytes, recordOf } from '../../shared/audit/record.ts';
 import { openPromise } from '../../shared/audit/statements.ts';
-import { decodeEntries, parseTilePath, tilePath } from '../../shared/audit/tile.ts';
+import { decodeEntries, encodeEntries, parseTilePath, tilePath } from '../../shared/audit/tile.ts';
 import { verifyExport } from '../../shared/audit/verify.ts';
 import { type Bytes, equalBytes, toBase64url, utf8 } from '../../shared/bytes.ts';
 import { CustodyError } from '../../shared/errors.ts';
@@ -55,8 +57,11 @@ function around<T extends object>(port: T, before: (name: string) => void, after
   });
 }
 
+type Named = Pick<Receipt, 'id' | 'event'>;
+
 /** The log is dense, holds each of these records once, and its head is the root of them. */
-async function expectLog(node: AuditNode, ids: readonly string[]): Promise<void> {
+async function expectLog(node: AuditNode, receipts: readonly Named[]): Promise<void> {
+  const ids = receipts.map(({ id }) => id);
   const leaves = await leavesIn(node);
   const found = leaves.map((leaf) => toBase64url(leafHash(leaf)));
   expect([...found].sort()).toEqual([...ids].sort());
@@ -64,20 +69,23 @@ async function expectLog(node: AuditNode, ids: readonly string[]): Promise<void>
   const { signer } = await node.keys.key('log', node.log);
   const checkpoint = openCheckpoint(head?.note as Bytes, signer);
   expect([checkpoint.size, checkpoint.root]).toEqual([ids.length, rootOfLeaves(leaves.map(leafHash))]);
-  const stored = await Promise.all(found.map((id) => node.store.find(node.log, id)));
-  expect(stored.map((record) => record?.index)).toEqual(found.map((_, i) => i));
+  const at = new Map(found.map((id, i) => [id, i]));
+  const stored = await Promise.all(receipts.map(({ event }) => findEvent(node, node.log, event)));
+  expect(stored.map((event) => event?.index)).toEqual(ids.map((id) => at.get(id)));
 }
 
 describe('a record', () => {
   test('is durable with one put, and promised; the promise verifies against the identity alone', async () => {
     const { node1 } = await auditPair();
-    const { id, promise } = await node1.auditor.append(node1.log, facts(), utf8('Jane Doe'));
-    const stored = await node1.store.find(node1.log, id);
-    const record = readRecord(stored?.data as Bytes);
+    const { id, event, promise } = await node1.auditor.append(node1.log, facts(), utf8('Jane Doe'));
+    const stored = await node1.store.find(node1.log, event);
+    const [leaf] = stored?.leaves ?? [];
+    const [opening] = stored?.openings ?? [];
+    const record = readRecord(leaf as Bytes);
     expect(record.commitment).toBe(
-      toBase64url(commitmentOf(stored?.nonce as Bytes, stored?.payload as Bytes)),
+      toBase64url(commitmentOf(opening?.nonce as Bytes, opening?.payload as Bytes)),
     );
-    expect(new TextDecoder().decode(stored?.data)).not.toContain('Jane');
+    expect(new TextDecoder().decode(leaf)).not.toContain('Jane');
     const said = openPromise(promise, { node: 'node1', log: node1.log, record: id }, node1.identity);
     expect(said.record).toBe(id);
     const other = { node: 'node1', log: node1.log, record: toBase64url(random(32)) } as const;
@@ -107,27 +115,36 @@ describe('a record', () => {
   test('what a commitment hides is erased without a trace in the tree', async () => {
     const pair = await auditPair();
     const { node1 } = pair;
-    const { id } = await node1.auditor.append(node1.log, facts(), utf8('Jane Doe'));
+    const append = (name: string) => node1.auditor.append(node1.log, facts(), utf8(name));
+    const [first, ...others] = await Promise.all(['first', 'Jane Doe', 'John Doe'].map(append));
+    const [jane, john] = others as [Receipt, Receipt];
     await node1.sequencer().drain(node1.log);
-    await node1.store.erase(node1.log, id);
-    const record = await node1.store.find(node1.log, id);
-    expect([record?.nonce, record?.payload, record?.index]).toEqual([undefined, undefined, 0]);
-    await expectLog(node1, [id]);
+    // The second of two that went together: nothing else is erased.
+    expect(john.event).toBe(`${jane.event}.1`);
+    await node1.store.erase(node1.log, jane.event, 1);
+    const stored = await node1.store.find(node1.log, jane.event);
+    expect(stored?.openings).toEqual([
+      { nonce: expect.any(Uint8Array), payload: utf8('Jane Doe') },
+      undefined,
+    ]);
+    await expectLog(node1, [first as Receipt, jane, john]);
   });
 });
 
 describe('the sequencer', () => {
   test('makes a log of what was appended, with tiles, proofs, lists, and the cosignature of the peer', async () => {
     const { node1, node2 } = await auditPair();
-    const ids: string[] = [];
+    const made: Receipt[] = [];
     const sequencer = node1.sequencer();
-    for (let i = 0; i < 600; i++) {
-      const object = i % 3 === 0 ? 'wal_a' : 'wal_b';
-      ids.push((await node1.auditor.append(node1.log, facts({ object }))).id);
+    for (let i = 0; i < 600; i += 3) {
+      // Two of an object that come at once, and one that is alone: entries of one record and of more.
+      const objects = ['wal_a', 'wal_b', 'wal_b'];
+      const receipts = objects.map((object) => node1.auditor.append(node1.log, facts({ object })));
+      made.push(...(await Promise.all(receipts)));
       if (i % 97 === 0) await sequencer.drain(node1.log);
     }
     await sequencer.drain(node1.log);
-    await expectLog(node1, ids);
+    await expectLog(node1, made);
     const head = await node1.store.head(node1.log);
     const keys = {
       log: (await node1.keys.key('log', node1.log)).signer,
@@ -137,12 +154,18 @@ describe('the sequencer', () => {
     expect(openCosigned(cosigned, keys).size).toBe(600);
     expect(() => openCosigned((head as { note: Bytes }).note, keys)).toThrow();
     const reader = logReader(node1.store, node1.files);
-    for (const id of [ids[0], ids[255], ids[256], ids[599]] as string[]) {
-      const { data, index } = (await node1.store.find(node1.log, id)) as { data: Bytes; index: number };
+    for (const { event } of [made[0], made[255], made[256], made[599]] as Receipt[]) {
+      const found = await findEvent(node1, node1.log, event);
+      const { leaf, index } = found as { leaf: Bytes; index: number };
       const hashes = await reader.inclusion(node1.log, head as never, index, 600);
       const text = encodeProof({ index, hashes, checkpoint: cosigned });
-      expect(verifyProof(data, parseProof(text), keys).size).toBe(600);
-      expect(() => verifyProof(data, { ...parseProof(text), index: index ^ 1 }, keys)).toThrow();
+      expect(verifyProof(leaf, parseProof(text), keys).size).toBe(600);
+      // A record is also found by its place, under its own hash only.
+      const id = toBase64url(leafHash(leaf));
+      expect((await findEvent(node1, node1.log, eventAt(index, id)))?.leaf).toEqual(leaf);
+      expect(await findEvent(node1, node1.log, eventAt(index ^ 1, id))).toBeUndefined();
+      expect(await findEvent(node1, node1.log, eventAt(600, id))).toBeUndefined();
+      expect(() => verifyProof(leaf, { ...parseProof(text), index: index ^ 1 }, keys)).toThrow();
     }
     // What tlog-tiles serves.
     const resource = async (path: string) =>
@@ -154,11 +177,14 @@ describe('the sequencer', () => {
     expect(await resource('tile/0/002')).toBeUndefined();
     expect(decodeEntries((await resource('tile/entries/002.p/88')) as Bytes)).toHaveLength(88);
     // Lists.
-    const newest = await node1.store.records(node1.log, undefined, { limit: 3 });
-    expect(newest.records.map(({ index }) => index)).toEqual([599, 598, 597]);
-    const timeline = await node1.store.records(node1.log, 'wal_a', { limit: 1_000 });
-    expect(timeline.records).toHaveLength(200);
-    expect((await node1.store.pending(node1.log, { limit: 1 })).records).toEqual([]);
+    const newest = await eventPage(node1.store, node1.log, undefined, { limit: 3 });
+    expect(newest.events.map(({ index }) => index)).toEqual([599, 598, 597]);
+    const timeline = await node1.store.entries(node1.log, 'wal_a', { limit: 1_000 });
+    expect(timeline.entries).toHaveLength(200);
+    expect((await node1.store.pending(node1.log, { limit: 1 })).entries).toEqual([]);
+    expect(await codeOf(eventPage(node1.store, node1.log, undefined, { limit: 3, cursor: 'x' }))).toBe(
+      'request_invalid',
+    );
   });
 
   const writers = 32;
@@ -166,7 +192,7 @@ describe('the sequencer', () => {
   test(`${writers} writers x ${perWriter} records, three sequencers: each once, indices dense`, async () => {
     const { node1 } = await auditPair();
     const from = performance.now();
-    const ids: string[] = [];
+    const made: Receipt[] = [];
     let writing = true;
     const sequencing = [1, 2, 3].map(async () => {
       const sequencer = node1.sequencer();
@@ -179,7 +205,7 @@ describe('the sequencer', () => {
     await Promise.all(
       Array.from({ length: writers }, async () => {
         for (let i = 0; i < perWriter; i++)
-          ids.push((await node1.auditor.append(node1.log, facts({ phase: 'denied' }))).id);
+          made.push(await node1.auditor.append(node1.log, facts({ phase: 'denied' })));
       }),
     );
     const appended = performance.now();
@@ -187,14 +213,26 @@ describe('the sequencer', () => {
     await Promise.all(sequencing);
     const seconds = (performance.now() - from) / 1_000;
     process.stdout.write(
-      `audit: ${ids.length} records: ${Math.round(ids.length / ((appended - from) / 1_000))} appends/s, ` +
-        `${Math.round(ids.length / seconds)}/s with integration\n`,
+      `audit: ${made.length} records: ${Math.round(made.length / ((appended - from) / 1_000))} appends/s, ` +
+        `${Math.round(made.length / seconds)}/s with integration\n`,
     );
-    await expectLog(node1, ids);
-    expect(new Set(ids).size).toBe(writers * perWriter);
+    await expectLog(node1, made);
+    expect(new Set(made.map(({ id }) => id)).size).toBe(writers * perWriter);
+    // The pages of a list hold each record once, whatever entries they are in.
+    const listed: (number | undefined)[] = [];
+    for (let cursor: string | undefined; ; ) {
+      const page = await eventPage(node1.store, node1.log, 'wal_one', {
+        limit: 7,
+        ...(cursor && { cursor }),
+      });
+      listed.push(...page.events.map(({ index }) => index));
+      cursor = page.cursor;
+      if (cursor === undefined) break;
+    }
+    expect(listed).toEqual(made.map((_, i) => made.length - 1 - i));
   }, 300_000);
 
-  test('costs one put a record until it is integrated, one more after, and two writes a batch', async () => {
+  test('costs one put a record that comes alone, one update when it is integrated, and two writes a batch', async () => {
     const counts = new Map<string, number>();
     const count = (name: string) => void counts.set(name, (counts.get(name) ?? 0) + 1);
     const table = around(memoryTable(auditTable), count, () => {});
@@ -214,10 +252,12 @@ describe('the sequencer', () => {
   async function crash(first: number, crashAt: number, when: 'before' | 'after', counts: readonly string[]) {
     const inner = { table: memoryTable(auditTable), files: writeOnceTable(memoryTable(auditTable)) };
     const { node1 } = await auditPair({ node1: inner });
-    const ids: string[] = [];
+    const made: Named[] = [];
     const append = async (n: number) => {
-      const receipts = Array.from({ length: n }, () => node1.auditor.append(node1.log, facts()));
-      for (const { id } of await Promise.all(receipts)) ids.push(id);
+      const receipts = Array.from({ length: n }, (_, i) =>
+        node1.auditor.append(node1.log, facts({ object: `wal_${i % 3}` })),
+      );
+      made.push(...(await Promise.all(receipts)));
     };
     let [armed, dead, step] = [false, false, 0];
     const at = (moment: 'before' | 'after') => (name: string) => {
@@ -238,8 +278,8 @@ describe('the sequencer', () => {
     const reached = dead;
     await append(2);
     await node1.sequencer().drain(node1.log);
-    await expectLog(node1, ids);
-    expect((await node1.store.cosigned(node1.log))?.size).toBe(ids.length);
+    await expectLog(node1, made);
+    expect((await node1.store.cosigned(node1.log))?.size).toBe(made.length);
     return reached;
   }
 
@@ -261,7 +301,7 @@ describe('the sequencer', () => {
     for (const effect of [true, false]) {
       const inner = memoryTable(auditTable);
       const { node1 } = await auditPair({ node1: { table: inner } });
-      const { id } = await node1.auditor.append(node1.log, facts());
+      const receipt = await node1.auditor.append(node1.log, facts());
       let lose = true;
       const table: Table = {
         ...inner,
@@ -278,17 +318,46 @@ describe('the sequencer', () => {
         expect(await codeOf(sequencer.drain(node1.log))).toBe('storage_unavailable');
         await sequencer.drain(node1.log);
       }
-      await expectLog(node1, [id]);
+      await expectLog(node1, [receipt]);
     }
   });
 
   test('an altered pending record stops the log, with an alarm', async () => {
     const { node1 } = await auditPair();
-    const { id } = await node1.auditor.append(node1.log, facts());
-    const data = recordBytes(recordOf(node1.log, 1, facts(), random(32)));
-    await node1.table.update({ id: `${node1.log}/record/${id}` }, { set: { data } });
-    expect(await codeOf(node1.sequencer().pass(node1.log))).toBe('audit_unavailable');
-    expect(node1.alarms).toEqual(['audit record altered']);
+    const { event } = await node1.auditor.append(node1.log, facts());
+    const other = recordBytes(recordOf('planbok.node1/other', 1, facts(), random(32)));
+    for (const data of [encodeEntries([other]), encodeEntries([utf8('{}')]), new Uint8Array(0)]) {
+      await node1.table.update({ id: `${node1.log}/entry/${event}` }, { set: { data } });
+      expect(await codeOf(node1.sequencer().pass(node1.log))).toBe('audit_unavailable');
+    }
+    expect(node1.alarms).toEqual(Array(3).fill('audit record altered'));
+  });
+
+  test('a record that was altered after it was integrated is not served, nor put into a bundle', async () => {
+    const { node1 } = await auditPair();
+    const append = (n: number) =>
+      Promise.all(
+        Array.from({ length: n }, (_, i) => node1.auditor.append(node1.log, facts({ object: `wal_${i}` }))),
+      );
+    const [first] = await append(3);
+    await node1.sequencer().drain(node1.log);
+    const data = encodeEntries([recordBytes(recordOf(node1.log, 1, facts(), random(32)))]);
+    await node1.table.update({ id: `${node1.log}/entry/${first?.event}` }, { set: { data } });
+    expect(await codeOf(leavesIn(node1))).toBe('audit_unavailable');
+    await append(253);
+    expect(await codeOf(node1.sequencer().drain(node1.log))).toBe('audit_unavailable');
+  });
+
+  test('a name is taken once: of fifty that claim it at a time one has it', async () => {
+    const { node1 } = await auditPair();
+    const claims = await Promise.all(
+      Array.from({ length: 50 }, () => node1.auditor.claim(node1.log, 'session', facts())),
+    );
+    const [won, ...others] = claims.filter((receipt) => receipt !== undefined);
+    expect([won?.event, others]).toEqual(['session', []]);
+    await node1.sequencer().drain(node1.log);
+    expect(await node1.auditor.claim(node1.log, 'session', facts())).toBeUndefined();
+    await expectLog(node1, [won as Receipt]);
   });
 });
 

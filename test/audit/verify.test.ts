@@ -51,8 +51,8 @@ async function scene(n: number): Promise<Scene> {
       await node.auditor.append(node.log, facts({ operation, phase: 'outcome', previous: intent.id }));
       if (node === node1 && i === 0) {
         promises.push(intent.promise);
-        const stored = await node.store.find(node.log, intent.id);
-        opened.push({ record: intent.id, nonce: stored?.nonce as Bytes, payload: utf8('Jane') });
+        const stored = await node.store.find(node.log, intent.event);
+        opened.push({ record: intent.id, nonce: stored?.openings[0]?.nonce as Bytes, payload: utf8('Jane') });
       }
     }
     if (i % 200 === 199) for (const node of [node1, node2]) await node.sequencer().drain(node.log);

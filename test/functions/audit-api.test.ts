@@ -98,19 +98,19 @@ describe('events', () => {
 
   test('that a filter does not find cost a bounded number of reads, and the answer says where to go on', async () => {
     const { store } = world.lead.node.audit;
-    const { records } = store;
+    const { entries } = store;
     let reads = 0;
     Object.assign(store, {
-      records: (...args: Parameters<typeof records>) => {
+      entries: (...args: Parameters<typeof entries>) => {
         reads++;
-        return records(...args);
+        return entries(...args);
       },
     });
     try {
       const first = await get('/v1/audit/events', '?actor=key_nobody&limit=1');
       expect([first.data, typeof first.nextCursor, reads]).toEqual([[], 'string', 10]);
     } finally {
-      Object.assign(store, { records });
+      Object.assign(store, { entries });
     }
   });
 

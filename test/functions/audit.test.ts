@@ -5,13 +5,12 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import canonicalize from 'canonicalize';
 import { exchangeCheckpoints } from '../../functions/audit/exchange.ts';
-import { leavesOf } from '../../functions/audit/proofs.ts';
+import { logReader } from '../../functions/audit/proofs.ts';
 import { parseCheckpoint } from '../../shared/audit/checkpoint.ts';
 import { exportFiles, type NodeExport } from '../../shared/audit/export.ts';
 import { leafHash, verifyInclusion } from '../../shared/audit/merkle.ts';
-import { type AuditRecord, logOf, readRecord } from '../../shared/audit/record.ts';
+import { type AuditRecord, logOf, readRecord, recordId } from '../../shared/audit/record.ts';
 import { witnessOf } from '../../shared/audit/statements.ts';
-import { hashesOf } from '../../shared/audit/tile.ts';
 import { verifyExport } from '../../shared/audit/verify.ts';
 import { fromBase64url, toBase64url, utf8 } from '../../shared/bytes.ts';
 import type { NodeName } from '../../shared/crypto/attestation.ts';
@@ -61,10 +60,10 @@ const exchange = () => exchangeCheckpoints(world.lead.node, world.lead.peer, hom
 async function recordsAt(node: NodeName): Promise<readonly AuditRecord[]> {
   await exchange();
   const log = logOf(node, home.who.organization);
-  const { store } = auditOf(node);
+  const { store, files } = auditOf(node);
   const head = await store.head(log);
   if (head === undefined) return [];
-  const leaves = await leavesOf(store, log, hashesOf(head.edge[0] ?? new Uint8Array(0)));
+  const leaves = await logReader(store, files).leaves(log, head, 0, head.size);
   return leaves.map(readRecord);
 }
 const said = (records: readonly AuditRecord[]) => records.map(({ action, phase }) => `${action} ${phase}`);
@@ -101,10 +100,10 @@ test('an answer names its record, with a promise; the record is durable before t
   expect(at('node1', 'audit.put')).toBeLessThan(at('node1', 'Sign1'));
   expect(at('node2', 'audit.put')).toBeLessThan(at('node1', 'Sign2'));
   const log = logOf('node1', home.who.organization);
-  const record = body.auditEventId.replace(/^evt_/, '');
-  const stored = await auditOf('node1').store.find(log, record);
-  expect(stored && readRecord(stored.data)).toMatchObject({ action: 'sign', phase: 'intent' });
-  expect(body.auditPromise.document).toMatchObject({ log, record, node: 'node1' });
+  const stored = await auditOf('node1').store.find(log, body.auditEventId.replace(/^evt_/, ''));
+  const [leaf = new Uint8Array(0)] = stored?.leaves ?? [];
+  expect(readRecord(leaf)).toMatchObject({ action: 'sign', phase: 'intent' });
+  expect(body.auditPromise.document).toMatchObject({ log, record: recordId(leaf), node: 'node1' });
 });
 
 describe('what a known actor asks for in vain', () => {
@@ -192,7 +191,7 @@ test('a statement is recorded once at each node, however often it is sent', asyn
 });
 
 async function exported(node: NodeName): Promise<NodeExport> {
-  const { store, keys } = auditOf(node);
+  const { store, files, keys } = auditOf(node);
   const log = logOf(node, home.who.organization);
   const [head, cosigned] = [await store.head(log), await store.cosigned(log)];
   if (head === undefined || cosigned?.size !== head.size) throw new Error('not cosigned');
@@ -202,7 +201,7 @@ async function exported(node: NodeName): Promise<NodeExport> {
       witness: (await keys.key('witness', witnessOf(node))).attested,
     },
     checkpoint: cosigned.note,
-    records: await leavesOf(store, log, hashesOf(head.edge[0] ?? new Uint8Array(0))),
+    records: await logReader(store, files).leaves(log, head, 0, head.size),
   };
 }
 
