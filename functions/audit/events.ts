@@ -63,14 +63,25 @@ export async function eventPage(
   store: AuditStore,
   log: string,
   object: string | undefined,
-  { limit, cursor = '0~' }: { readonly limit: number; readonly cursor?: string },
+  { limit, cursor = '0.' }: { readonly limit: number; readonly cursor?: string },
 ): Promise<EventPage> {
-  const [, skipped = '', at = ''] = /^(\d{1,4})~(.*)$/.exec(cursor) ?? [];
+  const [, skipped = '', at = ''] = /^(\d{1,2})\.(.*)$/.exec(cursor) ?? [];
   if (skipped === '') throw new CustodyError('request_invalid', 'not a cursor of this list');
-  const page = await store.entries(log, object, { limit, ...(at !== '' && { cursor: at }) });
-  const all = page.entries.flatMap((entry) => [...eventsOf(entry)].reverse());
-  // An entry is shown whole or by and by: what is left of these entries comes on the next page.
-  const end = Number(skipped) + limit;
-  const next = all.length > end ? `${end}~${at}` : page.cursor && `0~${page.cursor}`;
-  return { events: all.slice(Number(skipped), end), ...(next && { cursor: next }) };
+  const read = (most: number) =>
+    store.entries(log, object, { limit: most, ...(at !== '' && { cursor: at }) });
+  const page = await read(limit);
+  const events: StoredEvent[] = [];
+  let skip = Number(skipped);
+  for (const [whole, entry] of page.entries.entries()) {
+    const rest = [...eventsOf(entry)].reverse().slice(skip);
+    const shown = rest.slice(0, limit - events.length);
+    events.push(...shown);
+    if (shown.length < rest.length) {
+      // The rest of this entry comes next: after the entries before it, and what was shown of it.
+      const before = whole === 0 ? at : (await read(whole)).cursor;
+      return { events, cursor: `${skip + shown.length}.${before ?? ''}` };
+    }
+    skip = 0;
+  }
+  return { events, ...(page.cursor !== undefined && { cursor: `0.${page.cursor}` }) };
 }

@@ -88,8 +88,8 @@ export function eventOf({ index, id, record }: FeedEntry): FeedEvent | undefined
       role,
       reason: policy,
       ...(operation !== '' && { operation }),
-      // The record that it began with: `auditEventId` of the answer.
-      ...(previous !== '' && { intent: eventId(previous) }),
+      // The record that it began with, as in the promise of the answer.
+      ...(previous !== '' && { intent: previous }),
       ...(type === 'signature.completed' && { signature: derivedId('sig', fromBase64url(operation), 0) }),
     },
     cursor: cursorAt(index + 1),

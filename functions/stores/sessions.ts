@@ -1,7 +1,7 @@
 /**
  * Protocol sessions: one item per session id, written before anything that depends on it leaves the node.
- * The item is the replay record of the actor's authorisation; Node 2's item also holds the sealed
- * single-use state between its two messages.
+ * The item is the replay record of the actor's authorisation (for signing, at Node 1, the record of the intent is:
+ * `node1/sign-job.ts`); Node 2's item also holds the sealed single-use state between its two messages.
  * @module
  */
 import { type Bytes, toBase64url } from '#shared/bytes.ts';

@@ -59,12 +59,15 @@ test('what happened comes oldest first, with ids that can be looked up and prove
     'signature.denied',
   ]);
   const [completed, denied] = body.data.slice(-2);
-  const { id, wallet, auditEventId } = (await world.fetch(await home.who.get('/v1/signatures'))).body.data[0];
-  expect(completed).toMatchObject({ object: wallet, data: { signature: id, intent: auditEventId } });
+  const { id, wallet, auditPromise } = (await world.fetch(await home.who.get('/v1/signatures'))).body.data[0];
+  expect(completed).toMatchObject({
+    object: wallet,
+    data: { signature: id, intent: auditPromise.document.record },
+  });
   expect(denied).toMatchObject({ object: 'wal_nowhere', data: { reason: 'wallet_not_found' } });
   for (const event of body.data) {
     const proof = await done(world.fetch(await home.who.get(`/v1/audit/events/${event.id}/proof`)));
-    expect(event.id).toBe(`evt_${toBase64url(leafHash(utf8(proof.record)))}`);
+    expect(event.id).toBe(`evt_${proof.index}_${toBase64url(leafHash(utf8(proof.record)))}`);
     expect(JSON.parse(proof.record)).toMatchObject({
       action: event.data.action,
       time: String(Date.parse(event.created)),
