@@ -49,6 +49,7 @@ const byClientCode: Readonly<Record<ClientCode, ExitCode>> = {
   audit_log_went_back: 14,
   audit_log_rewritten: 14,
   result_invalid: 11,
+  passkey_failed: 4,
 };
 
 /** What a policy says, of a dry run or of the real thing. */

@@ -32,6 +32,15 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
     .join('');
 }
 
+/** What kind of key it is; of a passkey, where it may be used. */
+export const kindText = ({
+  algorithm,
+  rpId,
+}: {
+  readonly algorithm: string;
+  readonly rpId?: string | undefined;
+}): string => (rpId === undefined ? algorithm : `passkey of ${rpId}`);
+
 // Names come from elsewhere: nothing in them may move the cursor.
 export const walletSetText = (set: WalletSet): string =>
   fields({

@@ -16,6 +16,7 @@ export const clientCodes = {
   audit_log_went_back: 'An audit log is smaller than it was: what was recorded is missing',
   audit_log_rewritten: 'An audit log does not continue what was seen of it before',
   result_invalid: 'What came back is not what was asked for',
+  passkey_failed: 'The passkey was not made, or did not sign',
 } as const;
 export type ClientCode = keyof typeof clientCodes;
 

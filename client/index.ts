@@ -20,6 +20,7 @@ export {
 } from './checkpoint-store.ts';
 export {
   type CredentialKey,
+  credentialOf,
   ed25519Key,
   generateWebCryptoKeys,
   type WebCryptoKeys,
@@ -37,6 +38,13 @@ export {
 export type { ListedApiKey, ListedMember, NewApiKey, NewMember } from './members.ts';
 export type { Founded, Founding } from './organizations.ts';
 export { type Owner, type OwnerFile, ownerFile, readOwner } from './owner.ts';
+export {
+  createPasskey,
+  type NewPasskey,
+  type Passkey,
+  type PasskeyOptions,
+  passkeyCredential,
+} from './passkey.ts';
 export { type Connection, found, join, Planbok, type PlanbokOptions, readPublic } from './planbok.ts';
 export type { Evaluation, ListedPolicy, PolicyOutcome } from './policies.ts';
 export type { Payload } from './prepare.ts';

@@ -7,6 +7,7 @@ import * as z from 'zod';
 import { fromBase64url, toBase64url } from '../shared/bytes.ts';
 import { pointOfSpki } from '../shared/crypto/spki.ts';
 import type { KnownHead } from '../shared/registry/head.ts';
+import { passkeyAlgorithm } from '../shared/registry/statement.ts';
 import { type CredentialKey, ed25519Key, requestSigner } from './credential.ts';
 
 const schema = z.object({
@@ -52,9 +53,13 @@ export function ownerFile(
  */
 export function readOwner(text: string): Owner {
   let file: OwnerFile;
+  let json: { readonly algorithm?: unknown } | undefined;
   try {
-    file = schema.parse(JSON.parse(text));
+    json = JSON.parse(text);
+    file = schema.parse(json);
   } catch {
+    if (json?.algorithm === passkeyAlgorithm)
+      throw new Error('a passkey signs in the browser alone: use a file with a key of its own');
     // No cause: a parser's message quotes what it read.
     throw new Error(
       'the owner file is not one of version 1: {version, organization, keyId, algorithm, seed, identities}',

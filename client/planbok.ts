@@ -45,6 +45,11 @@ export interface PlanbokOptions extends Connection {
   /** `org_…` */
   readonly organization: string;
   readonly credential: CredentialKey;
+  /**
+   * Another credential of the same holder, with the scope `view`, that signs what changes nothing; the credential
+   * itself if absent. With a passkey it saves the person a gesture for each read.
+   */
+  readonly reader?: CredentialKey;
   /** The newest registry head that was seen before: a log without it is refused. */
   readonly known?: KnownHead;
   /** Remembers the newest checkpoints of the audit logs; for as long as the program runs if absent. */
@@ -115,14 +120,20 @@ export class Planbok {
 
   /** @throws {Error} if the identities are not two different P-256 public keys, or the URL has a path */
   constructor(options: PlanbokOptions) {
-    const { organization, credential, identities } = options;
+    const { organization, credential, reader = credential, identities } = options;
     identityKeys(identities);
     const seen: Seen = {
       newest: options.known ?? { head: organization, seq: '0' },
       refresh: () => this.registry.refresh(),
     };
     const signer = requestSigner(organization, credential);
-    const session: Session = { ...lineOf(options), organization, signer, seen };
+    const session: Session = {
+      ...lineOf(options),
+      organization,
+      signer,
+      reader: requestSigner(organization, reader),
+      seen,
+    };
     this.#session = session;
     this.organization = organization;
     const registry = registryOf(session, identities);

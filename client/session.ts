@@ -51,6 +51,8 @@ export interface Seen {
 export interface Session extends Line {
   readonly organization: string;
   readonly signer: RequestSigner;
+  /** Signs what changes nothing, where the signer would ask a person each time. */
+  readonly reader: RequestSigner;
   readonly seen: Seen;
 }
 
@@ -125,11 +127,11 @@ function unsigned(name: RouteName, { params = {}, query = {}, idempotencyKey = '
   };
 }
 
-/** A signed request that changes nothing, with a body or without. @throws {PlanbokError} */
+/** A request that changes nothing, signed by the reader; with a body or without. @throws {PlanbokError} */
 export const read = <N extends RouteName>(session: Session, name: N, asked: Asked = {}): Promise<Answer<N>> =>
   repeating(session, async () => {
     const request = unsigned(name, asked);
-    return exchange(session, name, await signHttpRequest(request, session.signer, freshTimes(session)));
+    return exchange(session, name, await signHttpRequest(request, session.reader, freshTimes(session)));
   });
 
 /**

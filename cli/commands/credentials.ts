@@ -1,6 +1,29 @@
+import { escapeText } from '../../shared/chains/display.ts';
 import type { Command } from '../command.ts';
 import { outOption, scopesOf, scopesOption, withNewKey } from '../registry-options.ts';
-import { statedText } from '../text.ts';
+import { kindText, statedText, table } from '../text.ts';
+
+const list: Command = {
+  name: 'credentials list',
+  summary: "Credentials of members, from the organization's own statements",
+  details: 'A passkey signs in the browser, on the pages that it names; the command line cannot use it.',
+  async run({ planbok }) {
+    const members = await (await planbok()).members.list();
+    const data = members.flatMap(({ id: member, name, credentials }) =>
+      credentials.map((one) => ({ ...one, member, name })),
+    );
+    const rows = data.map((one) => [
+      one.id,
+      kindText(one),
+      one.origins?.join(' ') ?? '',
+      one.scopes.join(','),
+      escapeText(one.name),
+      one.until ?? '',
+    ]);
+    const head = ['credential', 'kind', 'origins', 'scopes', 'member', 'until'];
+    return { json: { data }, text: table(head, rows) };
+  },
+};
 
 const add: Command = {
   name: 'credentials add',
@@ -36,4 +59,4 @@ const revoke: Command = {
   },
 };
 
-export const credentialsCommands: readonly Command[] = [add, revoke];
+export const credentialsCommands: readonly Command[] = [list, add, revoke];

@@ -3,10 +3,10 @@
  * @module
  */
 import { escapeText } from '../../shared/chains/display.ts';
-import type { CredentialAlgorithm } from '../../shared/registry/statement.ts';
+import { passkeyAlgorithm, plainAlgorithms } from '../../shared/registry/statement.ts';
 import { type Command, type Context, required, UsageError } from '../command.ts';
 import { roleOf, scopesOf, scopesOption, withNewKey } from '../registry-options.ts';
-import { scopesText, statedText, table } from '../text.ts';
+import { kindText, scopesText, statedText, table } from '../text.ts';
 
 const list: Command = {
   name: 'members list',
@@ -18,7 +18,7 @@ const list: Command = {
       escapeText(name),
       role,
       scopesText(grants),
-      credentials.map((one) => one.id).join(' '),
+      credentials.map((one) => (one.rpId === undefined ? one.id : `${one.id} (${kindText(one)})`)).join(' '),
     ]);
     return { json: { data }, text: table(['id', 'name', 'role', 'granted', 'credentials'], rows) };
   },
@@ -30,9 +30,11 @@ function givenKey({ values }: Context) {
   if (publicKey === undefined) return undefined;
   if (out !== undefined)
     throw new UsageError('--out is for a key that is made here, --public-key for one that exists');
-  if (algorithm !== 'ed25519' && algorithm !== 'ecdsa-p256-sha256')
-    throw new UsageError('--algorithm is ed25519 or ecdsa-p256-sha256');
-  return { algorithm: algorithm as CredentialAlgorithm, publicKey };
+  if (algorithm === passkeyAlgorithm)
+    throw new UsageError('a passkey is made in a browser: invite the member, who accepts with it there');
+  const plain = plainAlgorithms.find((name) => name === algorithm);
+  if (plain === undefined) throw new UsageError(`--algorithm is ${plainAlgorithms.join(' or ')}`);
+  return { algorithm: plain, publicKey };
 }
 
 const add: Command = {

@@ -1,6 +1,6 @@
 import { escapeText } from '../../shared/chains/display.ts';
 import type { Command } from '../command.ts';
-import { fields, table } from '../text.ts';
+import { fields, kindText, table } from '../text.ts';
 
 export const orgShow: Command = {
   name: 'org show',
@@ -13,11 +13,11 @@ export const orgShow: Command = {
     const organization = { id, name, head, seq, credentials, created };
     const rows = credentials.map((one) => [
       one.id,
-      one.algorithm,
+      kindText(one),
       one.scopes.join(','),
       escapeText(one.member),
     ]);
     const text = `${fields({ id, name: escapeText(name), 'registry head': head, statements: seq, created })}\n`;
-    return { json: organization, text: text + table(['credential', 'algorithm', 'scopes', 'member'], rows) };
+    return { json: organization, text: text + table(['credential', 'kind', 'scopes', 'member'], rows) };
   },
 };

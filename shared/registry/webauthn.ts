@@ -81,6 +81,8 @@ export interface AuthenticatorData {
   readonly signCount: number;
   /** Attested credential data: of a passkey that was just made. */
   readonly attested: boolean;
+  /** Outputs of extensions. */
+  readonly extended: boolean;
   /** What follows the 37 bytes that are always there. */
   readonly rest: Bytes;
 }
@@ -97,13 +99,11 @@ export function readAuthenticatorData(data: Bytes, rpId: string): AuthenticatorD
   if (!has(flag.present)) refuse('nobody was present');
   if (!has(flag.verified)) refuse('the authenticator did not verify who was present');
   if (has(flag.backedUp) && !has(flag.eligible)) refuse('backed up, and not eligible for backup');
-  const rest = data.subarray(37);
-  // Extensions were not asked for; what nobody asked for is not read.
-  if (has(flag.extended)) refuse('it has extensions');
   return {
     signCount: new DataView(data.buffer, data.byteOffset).getUint32(33),
     attested: has(flag.attested),
-    rest,
+    extended: has(flag.extended),
+    rest: data.subarray(37),
   };
 }
 
@@ -154,8 +154,10 @@ export function openAssertion(
   const { authenticatorData, clientDataJSON, signature } = decodeAssertion(container);
   const challenge = webauthnChallenge(message);
   assertClientData(clientDataJSON, { type: 'webauthn.get', challenge, origins });
-  const { attested, rest } = readAuthenticatorData(authenticatorData, rpId);
-  if (attested || rest.length > 0) refuse('the authenticator data has more than an assertion has');
+  const { attested, extended, rest } = readAuthenticatorData(authenticatorData, rpId);
+  // Nobody asked for extensions.
+  if (attested || extended || rest.length > 0)
+    refuse('the authenticator data has more than an assertion has');
   return { signed: concat(authenticatorData, sha256(clientDataJSON)), signature: compactOf(signature) };
 }
 

@@ -6,6 +6,7 @@ import { type Io, processIo } from '../../cli/io.ts';
 import { run } from '../../cli/main.ts';
 import { ownerFile, readOwner } from '../../client/owner.ts';
 import { household, url } from '../client/world.ts';
+import { authenticator } from '../support/authenticator.ts';
 
 let home: Awaited<ReturnType<typeof household>>;
 let data: string;
@@ -209,6 +210,40 @@ describe('members', () => {
     expect((await cli(`org show --json --credential ${out}`)).error.code).toBe('credential_inactive');
     const last = await cli(`members remove ${members[0].id} --json`);
     expect([last.code, last.error.code]).toEqual([7, 'last_owner']);
+  });
+
+  test('with passkeys are listed with the domain of each; the command line cannot use one, and says so', async () => {
+    const { key } = authenticator();
+    const credential = { ...key, scopes: ['view'] } as const;
+    await home.ada.members.add({ name: 'Pia', role: 'member', credential });
+    const row = /(key_[a-z2-7]{26}) +passkey of wallet\.example\.com +https:\S+ https:\S+ +view +Pia/;
+    expect((await cli('credentials list')).out).toMatch(row);
+    expect((await cli('members list')).out).toMatch(
+      /Pia .*key_[a-z2-7]{26} \(passkey of wallet\.example\.com\)/,
+    );
+    expect((await cli('org show')).out).toMatch(
+      /key_[a-z2-7]{26} +passkey of wallet\.example\.com +view +Pia/,
+    );
+    const { data } = (await cli('credentials list --json')).json;
+    expect(data).toContainEqual(
+      expect.objectContaining({
+        algorithm: 'webauthn-es256',
+        rpId: key.rpId,
+        origins: key.origins,
+        name: 'Pia',
+      }),
+    );
+    const out = file('passkey.json');
+    await writeFile(out, JSON.stringify({ version: 1, algorithm: key.algorithm, publicKey: key.publicKey }));
+    const used = await cli(`members list --json --credential ${out}`);
+    expect([used.code, used.error.code]).toEqual([4, 'credential_unknown']);
+    expect(used.error.message).toContain('a passkey signs in the browser alone');
+    const added = await cli(
+      `members add --name Bob --role member --public-key x --algorithm ${key.algorithm}`,
+    );
+    expect([added.code, added.err]).toEqual([2, expect.stringContaining('a passkey is made in a browser')]);
+    const other = await cli('members add --name Bob --role member --public-key x --algorithm rsa');
+    expect(other.err).toContain('ed25519 or ecdsa-p256-sha256');
   });
 
   test('an invitation is withdrawn', async () => {

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { base58 } from '@scure/base';
 import { AccountRole, address } from '@solana/kit';
 import type { Fetch } from '../../client/http.ts';
-import { ed25519Key, found, Planbok, type PlanbokOptions } from '../../client/index.ts';
+import { type CredentialKey, ed25519Key, found, Planbok, type PlanbokOptions } from '../../client/index.ts';
 import { concat, toBase64url } from '../../shared/bytes.ts';
 import { programs } from '../../shared/chains/solana-instructions.ts';
 import type { Scope } from '../../shared/registry/statement.ts';
@@ -83,7 +83,7 @@ export async function household() {
   const credential = ed25519Key(seed);
   const owner = { name: 'Ada', credential };
   const { id: organization } = await found(connection, { name: 'Acme', owner, scopes: everything });
-  const clientOf = (key = credential, more: Partial<PlanbokOptions> = {}) =>
+  const clientOf = (key: CredentialKey = credential, more: Partial<PlanbokOptions> = {}) =>
     new Planbok({ ...connection, organization, credential: key, ...more });
   return { reached, connection, organization, seed, clientOf, ada: clientOf() };
 }

@@ -36,9 +36,17 @@ export interface Deviation {
   readonly by?: Authenticator;
 }
 
+/** What an authenticator and its browser give for a challenge. */
+export interface Answer {
+  readonly authenticatorData: Bytes;
+  readonly clientDataJSON: Bytes;
+  readonly signature: Bytes;
+}
+
 export interface Authenticator {
   readonly key: PublicKey & { readonly rpId: string; readonly origins: readonly string[] };
   readonly secret: KeyObject;
+  answer(challenge: Bytes, deviation?: Deviation): Answer;
   /** The container that stands for a signature over the message. */
   assert(message: Bytes, deviation?: Deviation): Bytes;
 }
@@ -66,6 +74,13 @@ function numbersOf(der: Bytes): readonly [bigint, bigint] {
 
 const counted = (part: Bytes): Bytes => concat(Uint8Array.of(part.length >> 8, part.length & 255), part);
 
+/** The 37 bytes that are always there. */
+export const authenticatorData = (of: string, bits: number = flags.UP | flags.UV, signCount = 0): Bytes => {
+  const count = new Uint8Array(4);
+  new DataView(count.buffer).setUint32(0, signCount);
+  return concat(sha256(utf8(of)), Uint8Array.of(bits), count);
+};
+
 export const rpId = 'wallet.example.com';
 export const origins = ['https://wallet.example.com', 'https://app.wallet.example.com:8443'];
 
@@ -77,9 +92,7 @@ export function authenticator(
   const self: Authenticator = {
     key: { algorithm: 'webauthn-es256', publicKey: toBase64url(new Uint8Array(point)), ...relyingParty },
     secret: pair.privateKey,
-    assert(message, deviation = {}) {
-      const asked = deviation.message?.(message) ?? message;
-      const challenge = sha256(utf8('planbok/webauthn-challenge/v1\0'), asked);
+    answer(challenge, deviation = {}) {
       const client = {
         type: 'webauthn.get',
         challenge: toBase64url(challenge),
@@ -89,12 +102,10 @@ export function authenticator(
       };
       const text = deviation.json?.(JSON.stringify(client)) ?? JSON.stringify(client);
       const clientDataJSON = typeof text === 'string' ? utf8(text) : text;
-      const count = new DataView(new ArrayBuffer(4));
-      count.setUint32(0, deviation.signCount ?? 0);
-      const usual = concat(
-        sha256(utf8(deviation.rpId ?? relyingParty.rpId)),
-        Uint8Array.of(deviation.flags ?? flags.UP | flags.UV),
-        new Uint8Array(count.buffer),
+      const usual = authenticatorData(
+        deviation.rpId ?? relyingParty.rpId,
+        deviation.flags,
+        deviation.signCount,
       );
       const data = deviation.data?.(usual) ?? usual;
       const bytes = concat(data, sha256(clientDataJSON));
@@ -102,7 +113,12 @@ export function authenticator(
         sign('sha256', deviation.signed?.(bytes) ?? bytes, deviation.by?.secret ?? self.secret),
       );
       const signature = deviation.der?.(...numbersOf(der), der) ?? der;
-      const parts = [data, clientDataJSON, signature].map(counted);
+      return { authenticatorData: data, clientDataJSON, signature };
+    },
+    assert(message, deviation = {}) {
+      const asked = deviation.message?.(message) ?? message;
+      const given = self.answer(sha256(utf8('planbok/webauthn-challenge/v1\0'), asked), deviation);
+      const parts = [given.authenticatorData, given.clientDataJSON, given.signature].map(counted);
       const container = concat(Uint8Array.of(1), ...parts);
       return deviation.container?.(container) ?? container;
     },
