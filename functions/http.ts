@@ -26,6 +26,8 @@ export interface HttpAnswer {
   readonly replayed?: boolean;
   /** Of a body of bytes, which goes out as it is; absent: the body becomes JSON. */
   readonly mediaType?: string;
+  /** Nothing is done yet: the path of what the body shows, to look at again. */
+  readonly pendingAt?: string;
 }
 
 export type RouteHandler = (request: HttpRequest) => Promise<HttpAnswer>;
@@ -86,12 +88,15 @@ export function http(
       const {
         body,
         replayed,
+        pendingAt,
         mediaType = 'application/json',
       } = await handler({
         ...actorRequest(event, match),
         match,
         sourceIp,
       });
+      if (pendingAt !== undefined)
+        return answer(event, 202, 'application/json', body, { location: pendingAt });
       const more = replayed ? { 'idempotent-replayed': 'true' } : {};
       return answer(event, replayed ? 200 : match.route.status, mediaType, body, more);
     }) as unknown as LambdaHandler;

@@ -25,6 +25,7 @@ import {
 import { parseApproval, type SignedApproval } from '#shared/policy/approval.ts';
 import { knowsHead } from '#shared/registry/registry.ts';
 import { may } from '#shared/registry/roles.ts';
+import { parseJson } from '#shared/wire/json.ts';
 import { readBody, readParams, readQuery } from '#shared/wire/parse.ts';
 import { type Body, matchRoute, type Params, type RouteName, routes } from '#shared/wire/routes.ts';
 import { type Actor, authenticate } from './authenticate.ts';
@@ -37,6 +38,9 @@ import { walletKeyOf } from './wallet-key.ts';
 
 /** A request as the public sent it: with the address that it came from. */
 export type IncomingRequest = ActorRequest & { readonly sourceIp?: string };
+
+/** A request for a signature, and the approvals that Node 1 keeps for it: JSON each. No word of the actor's. */
+export type SignatureRequest = ActorRequest & { readonly approvals?: readonly Bytes[] };
 
 /**
  * Refuses an authenticated actor that asks too often, or from elsewhere than its key allows.
@@ -71,6 +75,7 @@ export interface AuthorisedSignature extends Authorised<CreateSignature> {
   readonly decoded: Decoded;
   /** Of the right form; whether they count, the policy says. */
   readonly approvals: readonly SignedApproval[];
+  readonly holdSeconds: number | undefined;
 }
 
 export async function readWalletSetRequest(
@@ -98,7 +103,7 @@ export async function readWalletsRequest(
 
 export async function readSignatureRequest(
   ports: IntakePorts,
-  request: ActorRequest,
+  request: SignatureRequest,
 ): Promise<AuthorisedSignature> {
   // Looked up beside the check of who asks; nothing is done with it, or said of it, before that is known.
   const { id } = paramsOf(request, 'createSignature');
@@ -114,18 +119,37 @@ export async function readSignatureRequest(
   const nowMs = ports.clock();
   assertMay(actor, routes.createSignature, wallet.walletSet, nowMs);
   const { payload } = body;
-  const approvals = approvalsOf(body.approvals);
+  const approvals = [...approvalsOf(body.approvals), ...keptApprovals(request)];
   const walletKey = walletKeyOf(key.account, wallet);
   const allowRawDigest = may(actor.registry, actor.credentialId, 'sign_raw', wallet.walletSet, nowMs);
   const decoded = decodePayload(payload, walletKey, { allowRawDigest });
   const operation = signatureOperation(actor.organization, request.idempotencyKey, wallet, payload, decoded);
   const authorised = authorise(ports, actor, body.authorisation, operation);
-  return { ...authorised, wallet, walletKey, key, payload, decoded, approvals };
+  return {
+    ...authorised,
+    wallet,
+    walletKey,
+    key,
+    payload,
+    decoded,
+    approvals,
+    holdSeconds: body.holdSeconds,
+  };
 }
 
 /** @throws {CustodyError} `request_invalid` */
 export const approvalsOf = (given: readonly unknown[] = []): readonly SignedApproval[] =>
   given.map(parseApproval);
+
+/** As many as a policy may name approvers. */
+const mostKept = 50;
+const mostApprovalBytes = 4_096;
+
+/** @throws {CustodyError} `request_invalid`, `json_invalid`, `body_too_large`: no Node 1 of ours sends that */
+function keptApprovals({ approvals = [] }: SignatureRequest): readonly SignedApproval[] {
+  if (approvals.length > mostKept) throw new CustodyError('request_invalid', 'too many approvals');
+  return approvals.map((bytes) => parseApproval(parseJson(bytes, mostApprovalBytes)));
+}
 
 /** @throws {CustodyError} `route_not_found` if the request is for another route */
 function paramsOf<N extends RouteName>(request: ActorRequest, name: N): Params<N> {

@@ -13,6 +13,7 @@ import { verifyWithOpenssl } from './authenticate.ts';
 import { type NodeIdentity, nodeIdentity } from './channel/identity.ts';
 import type { Admit } from './intake.ts';
 import type { Clock, KeyService, Log, Random, Table, Tables } from './ports.ts';
+import { type Approvals, approvalsOver } from './stores/approvals.ts';
 import { firstEpoch, type Ledger, ledgerOver } from './stores/ledger.ts';
 import { type Operations, operationsOver } from './stores/operations.ts';
 import { type RegistryStore, registryOver } from './stores/registry.ts';
@@ -49,6 +50,8 @@ export interface Node {
   readonly identities: () => Promise<Readonly<Record<NodeName, Bytes>>>;
   readonly registry: RegistryStore;
   readonly resources: Resources;
+  /** Signatures that wait for approvals: at Node 1. */
+  readonly approvals: Approvals;
   readonly ledger: Ledger;
   readonly sessions: Sessions;
   readonly operations: Operations;
@@ -94,6 +97,7 @@ export function nodeOf(ports: NodePorts, { node, peerIdentity, bundle }: NodeSet
       ({ [node]: await keys.identity(), [peer]: peerIdentity }) as Record<NodeName, Bytes>,
     registry: registryOver(tables.registry, verifyWithOpenssl),
     resources: resourcesOver(tables.resources, clock),
+    approvals: approvalsOver(tables.resources, clock),
     ledger: ledgerOver(tables.keys, clock, log),
     sessions: sessionsOver(tables.sessions, clock),
     operations: operationsOver(tables.operations),

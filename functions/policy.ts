@@ -7,21 +7,31 @@ import type { Bytes } from '#shared/bytes.ts';
 import type { Intent } from '#shared/chains/intent.ts';
 import { CustodyError, type Problem } from '#shared/errors.ts';
 import { type ApprovalContext, readApprovals, type SignedApproval } from '#shared/policy/approval.ts';
-import { type Decision, decide, nothingSpent, problemsOf, type Spent } from '#shared/policy/decide.ts';
+import {
+  type Decision,
+  decide,
+  nothingSpent,
+  problemsOf,
+  quorumsOf,
+  type Spent,
+} from '#shared/policy/decide.ts';
 import { parsePolicy } from '#shared/policy/policy.ts';
-import { noPolicy, type Policy } from '#shared/policy/rules.ts';
+import { approvedBy } from '#shared/policy/quorum.ts';
+import { type ApprovalsRule, noPolicy, type Policy } from '#shared/policy/rules.ts';
 import { spendsOf } from '#shared/policy/spends.ts';
 import { reservationsOf } from '#shared/policy/windows.ts';
 import { entry, knowsHead, type Registry } from '#shared/registry/registry.ts';
 import { may } from '#shared/registry/roles.ts';
-import { type Actor, verifyWithOpenssl } from './authenticate.ts';
+import { verifyWithOpenssl } from './authenticate.ts';
 import type { AuthorisedSignature } from './intake.ts';
 import { recent } from './recent.ts';
 import type { Windows } from './stores/windows.ts';
 
 /** An operation that somebody asks for. */
 export interface Asked {
-  readonly actor: Pick<Actor, 'registry' | 'credential'>;
+  readonly registry: Registry;
+  /** The member or API key that asks. */
+  readonly requester: string;
   readonly walletSet: string;
   /** Digest of the operation, 32 bytes. */
   readonly digest: Bytes;
@@ -32,7 +42,8 @@ export interface Asked {
 
 /** @param authorised as both nodes read it from the actor's request */
 export const askedOf = ({ actor, wallet, digest, decoded, approvals }: AuthorisedSignature): Asked => ({
-  actor,
+  registry: actor.registry,
+  requester: actor.credential.holder,
   walletSet: wallet.walletSet,
   digest,
   intent: decoded.intent,
@@ -70,42 +81,65 @@ export const approverIn =
     return { credential, member: credential.holder };
   };
 
+/** What an approval of the operation is held against. */
+export const approvalContext = (
+  { registry, requester, walletSet, digest }: Omit<Asked, 'intent' | 'approvals'>,
+  nowMs: number,
+): ApprovalContext => ({
+  organization: registry.organization,
+  operation: digest,
+  requester,
+  approver: approverIn(registry, walletSet, nowMs),
+  knowsHead: (head) => knowsHead(registry, head),
+  nowMs,
+});
+
 /**
  * What the policy says.
  * @param policy a draft instead of the one in force
  */
 export function judge(
-  { actor: { registry, credential }, walletSet, digest, intent, approvals }: Asked,
+  asked: Asked,
   nowMs: number,
   {
     spentInWindow = nothingSpent,
-    policy = policyInForce(registry, walletSet),
+    policy = policyInForce(asked.registry, asked.walletSet),
   }: {
     readonly spentInWindow?: (rule: string, asset: string, seconds: number) => Spent;
     readonly policy?: Policy | undefined;
   } = {},
 ): Judgement {
-  const { effects, kind, blockchain } = intent;
+  const { effects, kind, blockchain } = asked.intent;
   if (policy === undefined) {
     // Perhaps of a later version: what it forbids is not known.
     const limit = 'this version cannot read the policy';
-    const reason = { rule: 'default', code: 'not_understood', pointer: '', value: walletSet, limit } as const;
+    const value = asked.walletSet;
+    const reason = { rule: 'default', code: 'not_understood', pointer: '', value, limit } as const;
     return { outcome: 'deny', reasons: [reason], spends: spendsOf(effects), refused: [] };
   }
-  const context: ApprovalContext = {
-    organization: registry.organization,
-    operation: digest,
-    requester: credential.holder,
-    approver: approverIn(registry, walletSet, nowMs),
-    knowsHead: (head) => knowsHead(registry, head),
-    nowMs,
-  };
-  const { voices, refused } = readApprovals(approvals, context, verifyWithOpenssl);
+  const { voices, refused } = readApprovals(
+    asked.approvals,
+    approvalContext(asked, nowMs),
+    verifyWithOpenssl,
+  );
   const facts = { effects, kind, blockchain, atMs: nowMs, spentInWindow, approvals: voices };
   return {
     ...decide(policy, facts),
     refused: refused.map(({ code, message }) => ({ pointer: '/approvals', detail: `${code}: ${message}` })),
   };
+}
+
+/** A rule that asks for approvals of an operation, and the members whose approval counts now. */
+export interface Asking extends ApprovalsRule {
+  readonly have: readonly string[];
+}
+
+/** Of the policy in force; none if it cannot be read. */
+export function quorumsFor(asked: Asked, nowMs: number): readonly Asking[] {
+  const policy = policyInForce(asked.registry, asked.walletSet);
+  if (policy === undefined) return [];
+  const { voices } = readApprovals(asked.approvals, approvalContext(asked, nowMs), verifyWithOpenssl);
+  return quorumsOf(policy, asked.intent).map((rule) => ({ ...rule, have: approvedBy(rule, voices) }));
 }
 
 /** @throws {CustodyError} `policy_denied`, `approval_required`, with every rule and its values */
@@ -124,7 +158,7 @@ export function assertAllowed({ outcome, reasons, refused }: Omit<Judgement, 'sp
  * @throws {CustodyError} `policy_denied` naming the window that is full; `storage_unavailable`
  */
 export async function countInWindows(windows: Windows, asked: Asked, nowMs: number): Promise<void> {
-  const policy = policyInForce(asked.actor.registry, asked.walletSet);
+  const policy = policyInForce(asked.registry, asked.walletSet);
   // One that cannot be read was denied before.
   const reservations = policy === undefined ? [] : reservationsOf(policy, asked.intent);
   const full = await windows.reserve(asked.walletSet, asked.digest, reservations, nowMs);

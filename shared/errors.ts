@@ -52,6 +52,7 @@ export const errorCodes = {
   wallet_set_not_found: code(404, 'No such wallet set'),
   wallet_not_found: code(404, 'No such wallet'),
   signature_not_found: code(404, 'No such signature'),
+  approval_not_found: code(404, 'No such approval'),
   audit_event_not_found: code(404, 'No such audit event'),
   audit_resource_not_found: code(404, 'The log has no such tile or checkpoint'),
   wallet_set_not_active: code(409, 'The wallet set is not active'),
@@ -65,6 +66,11 @@ export const errorCodes = {
   raw_digest_disabled: code(403, 'Raw digests are off for this credential'),
   policy_denied: code(403, 'A policy denies this operation'),
   approval_required: code(403, 'A policy asks for approvals that are missing'),
+  approval_closed: code(
+    409,
+    'This request for approvals is over: rejected, cancelled, expired or carried out',
+  ),
+  approver_refused: code(403, 'This credential is not among those who may approve this'),
   // The keys.
   key_quarantined: code(423, 'The key is locked after a failed check and waits for a refresh'),
   session_not_found: code(404, 'No such protocol session'),

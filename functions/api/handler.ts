@@ -9,6 +9,7 @@ import { verifyWithOpenssl } from '../authenticate.ts';
 import { readProgramConfig } from '../config.ts';
 import { http } from '../http.ts';
 import { rateLimiter } from '../rate-limit.ts';
+import { approvalsOver } from '../stores/approvals.ts';
 import { auditOver } from '../stores/audit.ts';
 import { idempotencyOver } from '../stores/idempotency.ts';
 import { ledgerOver } from '../stores/ledger.ts';
@@ -29,6 +30,7 @@ export const handler = http(
   apiRoutes({
     registry: registryOver(tables.registry, verifyWithOpenssl),
     resources: resourcesOver(tables.resources, clock),
+    approvals: approvalsOver(tables.resources, clock),
     ledger: ledgerOver(tables.keys, clock, log),
     // Only ever asked what became of a key: the lease is Node 1's.
     idempotency: idempotencyOver(tables.idempotency, clock, 0),

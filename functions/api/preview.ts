@@ -41,7 +41,8 @@ export async function preview(
   const wallet = await ownWallet(id);
   const { decoded, operation, digest } = await read(ports, actor, wallet, payload, idempotencyKey);
   const asked = {
-    actor,
+    registry: actor.registry,
+    requester: actor.credential.holder,
     walletSet: wallet.walletSet,
     digest,
     intent: decoded.intent,
@@ -76,7 +77,14 @@ export async function evaluate(
   const draft = body.policy === undefined ? undefined : draftOf(body.policy);
   const { decoded, digest } = await read(ports, actor, wallet, payload, idempotencyKey);
   const policy = draft ?? policyInForce(actor.registry, walletSet);
-  const asked = { actor, walletSet, digest, intent: decoded.intent, approvals: approvalsOf(approvals) };
+  const asked = {
+    registry: actor.registry,
+    requester: actor.credential.holder,
+    walletSet,
+    digest,
+    intent: decoded.intent,
+    approvals: approvalsOf(approvals),
+  };
   const { outcome, reasons, spends } = judge(asked, ports.clock(), { policy });
   return {
     outcome,

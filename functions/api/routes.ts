@@ -3,10 +3,11 @@
  * @module
  */
 import { readRecord } from '#shared/audit/record.ts';
-import { utf8 } from '#shared/bytes.ts';
+import { fromBase64url, utf8 } from '#shared/bytes.ts';
 import { type Blockchain, blockchains, chainInfo } from '#shared/chains/chains.ts';
 import { CustodyError, type ErrorCode } from '#shared/errors.ts';
 import { clockToleranceSeconds, maxLifeSeconds } from '#shared/intent/authorisation.ts';
+import { derivedId } from '#shared/intent/canonical.ts';
 import { holderName, type Registry } from '#shared/registry/registry.ts';
 import { publicKeyOf } from '#shared/registry/statement.ts';
 import { openapi } from '#shared/wire/openapi.ts';
@@ -19,11 +20,13 @@ import { assertMay, reaches } from '../guard.ts';
 import type { Handlers, HttpRequest, RouteHandler } from '../http.ts';
 import type { Clock } from '../ports.ts';
 import { admitting, type RateLimiter } from '../rate-limit.ts';
+import type { Approvals } from '../stores/approvals.ts';
 import type { Idempotency } from '../stores/idempotency.ts';
 import { firstEpoch, type Ledger } from '../stores/ledger.ts';
 import type { RegistryStore } from '../stores/registry.ts';
 import type { Resources, SignatureRecord, Wallet } from '../stores/resources.ts';
 import { type WalletSetState, walletSetView, walletView } from '../views.ts';
+import { getApproval, listApprovals } from './approvals.ts';
 import { type AuditReads, auditEvent, auditEvents, auditProof } from './audit.ts';
 import { events } from './events.ts';
 import { evaluate, policies, preview } from './preview.ts';
@@ -31,6 +34,7 @@ import { evaluate, policies, preview } from './preview.ts';
 export interface ApiPorts {
   readonly registry: RegistryStore;
   readonly resources: Resources;
+  readonly approvals: Approvals;
   readonly ledger: Ledger;
   readonly idempotency: Idempotency;
   readonly limiter: RateLimiter;
@@ -188,6 +192,14 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
         throw new CustodyError('signature_not_found', 'no such thing');
       return JSON.parse(record.answer);
     }),
+    listApprovals: of(async (actor, request) => {
+      const query = readQuery('listApprovals', request.query);
+      return listApprovals(ports, actor.registry, query, page(query), (walletSet) => sees(actor, walletSet));
+    }),
+    getApproval: of(async (actor, { match }) => {
+      const { id } = readParams('getApproval', match.params);
+      return getApproval(ports, actor.registry, id, (walletSet) => sees(actor, walletSet));
+    }),
     listAuditEvents: of(async (actor, request) => {
       const { limit, cursor, ...filter } = readQuery('listAuditEvents', request.query);
       if (filter.object === undefined || !(await seesObject(actor, filter.object)))
@@ -241,7 +253,11 @@ async function stateOf({ ledger }: ApiPorts, walletSet: string): Promise<WalletS
 }
 
 /** @throws {CustodyError} `idempotency_key_not_found` */
-async function whatBecame({ idempotency, resources }: ApiPorts, { organization }: Actor, key: string) {
+async function whatBecame(
+  { idempotency, resources, approvals }: ApiPorts,
+  { organization }: Actor,
+  key: string,
+) {
   const record = await idempotency.find(organization, key);
   if (record === undefined) throw new CustodyError('idempotency_key_not_found', 'this key was never used');
   const { id, operation, created } = record;
@@ -250,6 +266,9 @@ async function whatBecame({ idempotency, resources }: ApiPorts, { organization }
     (await resources.findWallet(id)) ??
     (await resources.findSignature(id));
   if (made !== undefined) return { key, operation, state: 'completed', resources: [id], created };
+  const held = derivedId('apr', fromBase64url(operation), 0);
+  if ((await approvals.find(held)) !== undefined && record.state !== 'in_progress')
+    return { key, operation, state: 'pending_approval', resources: [held], created };
   return { key, operation, state: record.state, resources: [], created };
 }
 

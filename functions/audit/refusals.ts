@@ -19,6 +19,8 @@ export const actions = {
   createWalletSet: 'create_wallet_set',
   createWallets: 'create_wallets',
   createSignature: 'sign',
+  decideApproval: 'approval.decide',
+  cancelApproval: 'approval.cancel',
 } as const satisfies Partial<Record<RouteName, string>>;
 
 /** Runs what a request asks for; a refusal is recorded if its actor is known. */
@@ -39,9 +41,8 @@ export async function refusalsRecorded<T>(
 /** @throws if nobody is known to have asked */
 async function refusedEvent(node: Node, request: ActorRequest): Promise<AuditEvent | undefined> {
   const { name } = matchRoute(request.method, request.path);
-  const body = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(request.body)) as Readonly<
-    Record<string, unknown>
-  >;
+  const text = new TextDecoder('utf-8', { fatal: true }).decode(request.body);
+  const body = JSON.parse(text === '' ? '{}' : text) as Readonly<Record<string, unknown>>;
   if (name === 'createStatement') return statedEvent(node, body as unknown as SignedLater);
   const actor = await authenticate(node.registry, request, node.clock());
   const { operation } = (body['authorisation'] ?? {}) as { readonly operation?: unknown };

@@ -6,6 +6,7 @@ import { toBase64url } from '#shared/bytes.ts';
 import type { Answer as Reply } from '#shared/wire/routes.ts';
 import { refusalsRecorded } from '../audit/refusals.ts';
 import type { Handlers } from '../http.ts';
+import { cancelApproval, decideApproval } from './approvals.ts';
 import { auditCheckpoints, consistencyProof, exportAudit, tlog } from './audit.ts';
 import type { Lead } from './lead.ts';
 import { createOrganization } from './organizations.ts';
@@ -24,6 +25,10 @@ export const node1Routes = (lead: Lead, invitation?: string): Handlers<'node1'> 
     refusalsRecorded(lead.node, request, () => upToDate(lead, request, () => createWallets(lead, request))),
   createSignature: (request) =>
     refusalsRecorded(lead.node, request, () => upToDate(lead, request, () => createSignature(lead, request))),
+  decideApproval: (request) =>
+    refusalsRecorded(lead.node, request, () => upToDate(lead, request, () => decideApproval(lead, request))),
+  cancelApproval: (request) =>
+    refusalsRecorded(lead.node, request, () => upToDate(lead, request, () => cancelApproval(lead, request))),
   getAuditCheckpoints: (request) => auditCheckpoints(lead, request),
   getConsistencyProof: (request) => consistencyProof(lead, request),
   exportAudit: (request) => exportAudit(lead, request),

@@ -10,9 +10,10 @@ import type { ActorRequest } from '#shared/intent/http-signature.ts';
 import type { Answer as Reply } from '#shared/wire/routes.ts';
 import { ActorRequestSchema } from '../../proto/generated/planbok/node/v1/node_pb.ts';
 import { eventId, eventOf } from '../audit/recording.ts';
-import { type AuthorisedSignature, readSignatureRequest } from '../intake.ts';
-import { askedOf, assertAllowed, judge } from '../policy.ts';
+import type { HttpAnswer } from '../http.ts';
+import { type AuthorisedSignature, readSignatureRequest, type SignatureRequest } from '../intake.ts';
 import { jobOf, keyTypeOf, openShares, wipeShares } from '../signing.ts';
+import { admission } from './approvals.ts';
 import { type Answer, type Lead, once } from './lead.ts';
 import { type Made, signJob } from './sign-job.ts';
 
@@ -22,7 +23,7 @@ const parallel = 4;
 export async function createSignature(
   lead: Lead,
   request: ActorRequest,
-): Promise<Answer<Reply<'createSignature'>>> {
+): Promise<Answer<Reply<'createSignature'>> | HttpAnswer> {
   const authorised = await readSignatureRequest(lead.node, request);
   const { digest, actor } = authorised;
   const id = derivedId('sig', digest, 0);
@@ -30,17 +31,16 @@ export async function createSignature(
     const stored = await lead.node.resources.findSignature(id);
     return stored && (JSON.parse(stored.answer) as Reply<'createSignature'>);
   };
-  const judgement = judge(askedOf(authorised), lead.node.clock());
-  // What was signed already stays signed, whatever the policy says by now.
-  if (judgement.outcome !== 'allow' && (await find()) === undefined) assertAllowed(judgement);
+  const admitted = await admission(lead, request, authorised, async () => (await find()) !== undefined);
+  if ('pending' in admitted) return admitted.pending;
   return once(lead, { organization: actor.organization, digest }, request, id, find, () =>
-    makeSignature(lead, request, authorised, id),
+    makeSignature(lead, admitted.request, authorised, id),
   );
 }
 
 async function makeSignature(
   lead: Lead,
-  request: ActorRequest,
+  request: SignatureRequest,
   authorised: AuthorisedSignature,
   id: string,
 ): Promise<Reply<'createSignature'>> {
@@ -74,10 +74,11 @@ async function makeSignature(
 /** Every digest of the operation, in order. The first failure ends the operation; nothing of it is handed out. */
 async function signAll(
   lead: Lead,
-  request: ActorRequest,
+  request: SignatureRequest,
   { actor, wallet, digest, key, decoded, authorisation }: AuthorisedSignature,
 ): Promise<Made[]> {
-  const purpose = { case: 'request', value: create(ActorRequestSchema, request) } as const;
+  const forwarded = { ...request, approvals: [...(request.approvals ?? [])] };
+  const purpose = { case: 'request', value: create(ActorRequestSchema, forwarded) } as const;
   const shares = openShares(lead.node, key, [...new Set(decoded.toSign.map(keyTypeOf))]);
   // Awaited later, beside the first round trip; a failure until then is not an unhandled one.
   shares.catch(() => undefined);

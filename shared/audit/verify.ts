@@ -254,6 +254,8 @@ function checkCosignature({ lines, text }: Checkpoint, witness: Key): number {
 }
 
 const recordMembers = 'action,actor,commitment,log,object,operation,phase,policy,previous,role,time,type';
+/** What Node 1 does alone: Node 2 hears of an approval when it signs, and judges it then. */
+const soleEffects = ['approval.request', 'approval.approve', 'approval.reject', 'approval.cancel'];
 const phases = ['intent', 'outcome', 'denied', 'failed'];
 
 /** What the join needs to know of one operation, by node: how often it was begun, and when it took effect. */
@@ -371,6 +373,7 @@ export function verifyExport(files: ReadonlyMap<string, Bytes>, pins: Pins): Ver
         if (phase === 'outcome' && previous !== '')
           ends.push({ index, previous, operation, timeMs: Number(time) });
         if (operation === '' || (phase !== 'intent' && phase !== 'outcome')) continue;
+        if (node === 'node1' && soleEffects.includes(record['action'] as string)) continue;
         let tally = tallies.get(operation);
         if (tally === undefined) {
           tally = { begun: { node1: 0, node2: 0 }, effects: { node1: [], node2: [] } };

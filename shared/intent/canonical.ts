@@ -41,7 +41,11 @@ function assertStrings(value: unknown): void {
 }
 
 /** Ids that either node can recompute: prefix and base32 of the first 16 bytes of H(digest, index). */
-export function derivedId(prefix: 'wset' | 'wal' | 'sig', operationDigest: Bytes, index: number): string {
+export function derivedId(
+  prefix: 'wset' | 'wal' | 'sig' | 'apr',
+  operationDigest: Bytes,
+  index: number,
+): string {
   const input = new Uint8Array(36);
   input.set(operationDigest);
   new DataView(input.buffer).setUint32(32, index);

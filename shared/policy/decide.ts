@@ -100,6 +100,16 @@ export function decide(policy: Policy, facts: Facts): Decision {
   return { outcome: reasons.length > 0 ? 'needs_approval' : 'allow', reasons, spends };
 }
 
+/** The rules that ask for approvals of what the facts describe, fulfilled or not. */
+export const quorumsOf = (
+  { rules }: Pick<Policy, 'rules'>,
+  { effects, blockchain }: Pick<Facts, 'effects' | 'blockchain'>,
+): readonly ApprovalsRule[] =>
+  rules.filter(
+    (rule): rule is ApprovalsRule =>
+      rule.kind === 'approvals' && needsApproval(rule, effects, chainInfo(blockchain).caip2),
+  );
+
 /** May this policy be replaced, once an Owner asks for it? `approvals`: verified, of the change's digest. */
 export function decideChange({ changes }: Policy, approvals: readonly Voice[]): Omit<Decision, 'spends'> {
   if (changes === undefined) return { outcome: 'allow', reasons: [] };

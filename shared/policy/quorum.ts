@@ -8,25 +8,40 @@ import type { Quorum } from './rules.ts';
 
 export type Tally = 'reached' | 'missing' | 'rejected';
 
+type Named = Pick<Quorum, 'approvers'>;
+
+const names = (id: string, { credentialId, member }: Voice): boolean => id === credentialId || id === member;
+
+/** Is it one of those who are asked? */
+export const isNamed = ({ approvers }: Named, voice: Voice): boolean =>
+  approvers.some((id) => names(id, voice));
+
+const membersWho = (quorum: Named, voices: readonly Voice[], decision: Voice['decision']): Set<string> =>
+  new Set(
+    voices
+      .filter((voice) => voice.decision === decision && isNamed(quorum, voice))
+      .map(({ member }) => member),
+  );
+
+/** Members whose yes counts. @param voices verified: `readApprovals` leaves out the requester */
+export function approvedBy(quorum: Named, voices: readonly Voice[]): readonly string[] {
+  const no = membersWho(quorum, voices, 'reject');
+  return [...membersWho(quorum, voices, 'approve')].filter((member) => !no.has(member));
+}
+
 /**
  * `rejected` once so many have said no that `required` cannot be reached any more.
  * @param voices verified: `readApprovals` leaves out the requester
  */
 export function tally(
-  { required, approvers }: Quorum,
+  quorum: Quorum,
   voices: readonly Voice[],
 ): { readonly outcome: Tally; readonly approved: number } {
-  const names = (id: string, { credentialId, member }: Voice): boolean =>
-    id === credentialId || id === member;
-  const counted = voices.filter((voice) => approvers.some((id) => names(id, voice)));
-  const members = (decision: Voice['decision']) =>
-    new Set(counted.filter((voice) => voice.decision === decision).map(({ member }) => member));
-  const no = members('reject');
-  const approved = [...members('approve')].filter((member) => !no.has(member)).length;
-  const lost = approvers.filter((id) =>
-    counted.some((voice) => no.has(voice.member) && names(id, voice)),
-  ).length;
+  const { required, approvers } = quorum;
+  const approved = approvedBy(quorum, voices).length;
   if (approved >= Number(required)) return { outcome: 'reached', approved };
-  const outcome = approvers.length - lost < Number(required) ? 'rejected' : 'missing';
+  const no = membersWho(quorum, voices, 'reject');
+  const lost = approvers.filter((id) => voices.some((voice) => no.has(voice.member) && names(id, voice)));
+  const outcome = approvers.length - lost.length < Number(required) ? 'rejected' : 'missing';
   return { outcome, approved };
 }

@@ -53,7 +53,7 @@ function operation(name: RouteName, route: Route): Schema {
     ...(idempotent
       ? [header('Idempotency-Key', 'Names the operation for 7 days: 1 to 128 of A-Z a-z 0-9 . _ ~ : -')]
       : []),
-    ...(maxBodyBytes > 0 && scope !== 'public'
+    ...((maxBodyBytes > 0 || route.method !== 'GET') && scope !== 'public'
       ? [header('Content-Digest', 'RFC 9530, sha-256 of the body')]
       : []),
   ];
@@ -65,6 +65,9 @@ function operation(name: RouteName, route: Route): Schema {
     ...(maxBodyBytes > 0 ? { requestBody: { required: true, ...json(schemaOf(route.body, 'input')) } } : {}),
     responses: {
       [status]: { description: 'Done', ...json(schemaOf(route.response, 'output'), mediaType) },
+      ...(route.pending && {
+        202: { description: 'It waits for approvals', ...json(schemaOf(route.pending, 'output')) },
+      }),
       default: { $ref: '#/components/responses/Problem' },
     },
   };

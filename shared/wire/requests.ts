@@ -141,7 +141,7 @@ export const signPayload = z
   .describe('What to sign: exactly the member of its kind');
 
 /** `SignedApproval` of shared/policy/approval.ts. */
-const signedApproval = z.strictObject({
+export const signedApproval = z.strictObject({
   approval: z.strictObject({
     type: z.literal('planbok/approval/v1'),
     operation: base64url(32).describe('Digest of the operation that is approved'),
@@ -164,7 +164,22 @@ const idempotencyKey = z
   .regex(/^[A-Za-z0-9._~:-]{1,128}$/)
   .describe('The key that the signature will be asked for with: it is part of the operation');
 
-export const createSignature = z.strictObject({ payload: signPayload, approvals, authorisation });
+/** As long as an operation can be retried, and an approval lives. */
+const mostHoldSeconds = 7 * 24 * 3600;
+
+export const createSignature = z.strictObject({
+  payload: signPayload,
+  approvals,
+  holdSeconds: z
+    .int()
+    .min(0)
+    .max(mostHoldSeconds)
+    .optional()
+    .describe(
+      'How long it is kept for approvals that are missing: 7 days if absent; 0: it is refused. No part of the operation',
+    ),
+  authorisation,
+});
 
 export const previewSignature = z.strictObject({
   wallet: id,

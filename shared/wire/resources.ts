@@ -230,6 +230,53 @@ export const policyEvaluated = z.object({
   ),
 });
 
+export const approvalStates = [
+  'pending_approval',
+  'approved',
+  'completed',
+  'denied',
+  'cancelled',
+  'expired',
+] as const;
+
+/** A signature that waits for approvals. What it does is decoded by Node 1: whoever approves decodes it again. */
+export const approval = z.object({
+  id: id.describe('Follows from the operation'),
+  state: z
+    .enum(approvalStates)
+    .describe('`approved`: whoever asked sends the same request again; `denied`: somebody rejected it'),
+  operation: base64url(32).describe('Digest of the operation'),
+  idempotencyKey: z.string(),
+  wallet: id,
+  walletSet: id,
+  kind: signKind,
+  blockchain: alias,
+  intent,
+  requester: id.describe('The member or API key that asks, as Node 1 says'),
+  quorums: z
+    .array(
+      z.object({
+        rule: z.string().describe('Id of the rule of the policy'),
+        required: decimal,
+        approvers: z.array(id).describe('Members or credentials'),
+        have: z.array(id).describe('Members whose approval counts now'),
+      }),
+    )
+    .describe('Of the rules that ask for approvals of this operation now'),
+  policy: z.object({ outcome, reasons }).describe('As of now, with the approvals that are there'),
+  created: time,
+  expires: time,
+  closed: z
+    .object({ by: id.describe('Member or API key'), time })
+    .optional()
+    .describe('Who rejected or cancelled it'),
+  signature: id.optional().describe('Once it is completed'),
+});
+
+export const heldApproval = approval.extend({
+  payload: z.looseObject({ kind: signKind, blockchain: alias }).describe('What to sign, as it was sent'),
+});
+
 export const policies = z.object({
   data: z.array(
     z.object({
@@ -274,7 +321,7 @@ export const preview = z.object({
 export const idempotencyRecord = z.object({
   key: z.string(),
   operation: base64url(32).describe('Digest of the operation that the key was used for'),
-  state: z.enum(['in_progress', 'completed', 'failed']),
+  state: z.enum(['in_progress', 'completed', 'failed', 'pending_approval']),
   resources: z.array(id).describe('What it made'),
   created: time,
 });
@@ -322,3 +369,4 @@ export const attestations = z.object({
 export const walletSetPage = listOf(walletSet);
 export const walletPage = listOf(wallet);
 export const signaturePage = listOf(signature);
+export const approvalPage = listOf(approval);

@@ -16,7 +16,7 @@ export type Program = 'api' | 'node1';
 export type Reach = 'every' | 'some' | 'one' | 'none';
 
 export interface Route {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   /** Absolute, with `{name}` for a parameter; `{name+}` at the end takes all segments that are left. */
   readonly path: string;
   readonly program: Program;
@@ -43,6 +43,8 @@ export interface Route {
   readonly query: z.ZodType;
   readonly body: z.ZodType;
   readonly response: z.ZodType;
+  /** Answer with status 202, when others have to say yes first. */
+  readonly pending?: z.ZodType;
 }
 
 const none = z.strictObject({});

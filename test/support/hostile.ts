@@ -43,7 +43,11 @@ export const bodies = {
     toBinary(WalletsRequestSchema, create(WalletsRequestSchema, withRequest(request))),
   Sign1: (request?: ActorRequest, index = 0, s1: Bytes = new Uint8Array(96)) =>
     toBinary(Sign1RequestSchema, create(Sign1RequestSchema, { ...withPurpose(request), index, s1 })),
-  SignSchnorr: (request?: ActorRequest, index = 0, s1: Bytes = schnorrS1()) =>
+  SignSchnorr: (
+    request?: ActorRequest & { readonly approvals?: Bytes[] },
+    index = 0,
+    s1: Bytes = schnorrS1(),
+  ) =>
     toBinary(
       SignSchnorrRequestSchema,
       create(SignSchnorrRequestSchema, { ...withPurpose(request), index, s1 }),
