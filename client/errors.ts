@@ -3,6 +3,7 @@
  * @module
  */
 import { CustodyError, type ErrorCode, errorCodes } from '../shared/errors.ts';
+import type { Answer } from '../shared/wire/routes.ts';
 import type { AuditEvidence } from './checkpoint-store.ts';
 
 /** Failures that the client itself finds. The others are the server's, from the one table of codes. */
@@ -20,6 +21,9 @@ export const clientCodes = {
 } as const;
 export type ClientCode = keyof typeof clientCodes;
 
+/** A signature that waits for approvals, as the API shows it. */
+export type PendingApproval = Answer<'decideApproval'>;
+
 interface Details {
   /** HTTP status; 0 if there was no answer. */
   readonly status?: number;
@@ -33,6 +37,7 @@ interface Details {
   readonly problems?: readonly { readonly pointer: string; readonly detail: string }[];
   /** Of an audit log that contradicts itself. */
   readonly evidence?: AuditEvidence | undefined;
+  readonly approval?: PendingApproval | undefined;
   readonly cause?: unknown;
 }
 
@@ -46,6 +51,8 @@ export class PlanbokError extends Error {
   readonly idempotencyKey: string | undefined;
   readonly problems: readonly { readonly pointer: string; readonly detail: string }[];
   readonly evidence: AuditEvidence | undefined;
+  /** Of `approval_required`: what is kept for those who may approve, if it is. */
+  readonly approval: PendingApproval | undefined;
   constructor(code: ErrorCode | ClientCode, message: string, details: Details = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
@@ -56,6 +63,7 @@ export class PlanbokError extends Error {
     this.idempotencyKey = details.idempotencyKey;
     this.problems = details.problems ?? [];
     this.evidence = details.evidence;
+    this.approval = details.approval;
   }
 }
 

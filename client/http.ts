@@ -6,9 +6,10 @@ import * as z from 'zod';
 import { errorCodes } from '../shared/errors.ts';
 import type { ActorRequest, UnsignedRequest } from '../shared/intent/http-signature.ts';
 import { signatureHeaders } from '../shared/intent/http-signature.ts';
+import { problemsOf, type Reason } from '../shared/policy/decide.ts';
 import { problemDocument } from '../shared/wire/problem.ts';
-import { type Answer, type RouteName, routes } from '../shared/wire/routes.ts';
-import { isErrorCode, PlanbokError } from './errors.ts';
+import { type Answer, type Route, type RouteName, routes } from '../shared/wire/routes.ts';
+import { isErrorCode, type PendingApproval, PlanbokError } from './errors.ts';
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -70,13 +71,25 @@ export async function exchange<N extends RouteName>(
     value = undefined;
   }
   if (!response.ok) throw failure(wire, response, value);
-  const schema: z.ZodType = routes[name].response;
-  const parsed = schema.safeParse(value);
-  if (!parsed.success)
-    throw new PlanbokError('response_invalid', `${name}: ${z.prettifyError(parsed.error)}`, {
-      status: response.status,
-    });
-  return parsed.data as Answer<N>;
+  const { response: done, pending }: Route = routes[name];
+  const { status } = response;
+  if (status === 202 && pending) throw waiting(parsed(pending, name, status, value) as PendingApproval);
+  return parsed(done, name, status, value) as Answer<N>;
+}
+
+/** @throws {PlanbokError} `response_invalid` */
+function parsed(schema: z.ZodType, name: RouteName, status: number, value: unknown): unknown {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw new PlanbokError('response_invalid', `${name}: ${z.prettifyError(result.error)}`, { status });
+}
+
+/** The same error as if it had been refused, and what is kept instead. */
+function waiting(approval: PendingApproval): PlanbokError {
+  const { id, policy } = approval;
+  const problems = problemsOf(policy.reasons as readonly Reason[]);
+  const message = `it waits for approvals as ${id}: ${problems[0]?.detail ?? approval.state}`;
+  return new PlanbokError('approval_required', message, { status: 202, problems, approval });
 }
 
 function failure(wire: Wire, response: Response, value: unknown): PlanbokError {

@@ -120,6 +120,8 @@ export async function readSignatureRequest(
   assertMay(actor, routes.createSignature, wallet.walletSet, nowMs);
   const { payload } = body;
   const approvals = [...approvalsOf(body.approvals), ...keptApprovals(request)];
+  // Whoever collects approvals themselves does not wait for them here, unless they say so.
+  const { holdSeconds = body.approvals && 0 } = body;
   const walletKey = walletKeyOf(key.account, wallet);
   const allowRawDigest = may(actor.registry, actor.credentialId, 'sign_raw', wallet.walletSet, nowMs);
   const decoded = decodePayload(payload, walletKey, { allowRawDigest });
@@ -133,7 +135,7 @@ export async function readSignatureRequest(
     payload,
     decoded,
     approvals,
-    holdSeconds: body.holdSeconds,
+    holdSeconds,
   };
 }
 

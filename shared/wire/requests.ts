@@ -176,7 +176,7 @@ export const createSignature = z.strictObject({
     .max(mostHoldSeconds)
     .optional()
     .describe(
-      'How long it is kept for approvals that are missing: 7 days if absent; 0: it is refused. No part of the operation',
+      'How long it is kept for approvals that are missing; 0: it is refused. If absent, 7 days, or 0 with approvals. No part of the operation',
     ),
   authorisation,
 });

@@ -157,6 +157,14 @@ describe('a request that lacks approvals', () => {
 
   test('is refused instead if the request says so, or is too large to be kept', async () => {
     expect((await sign(newKey(), { more: { holdSeconds: 0 } })).body.code).toBe('approval_required');
+    const own = newKey();
+    const approvals = [await wordOf(world, bob, opOf(own))];
+    expect((await sign(own, { more: { approvals } })).body.code).toBe('approval_required');
+    expect(await listed(own)).toBeUndefined();
+    expect((await sign(own, { more: { approvals, holdSeconds: 60 } })).status).toBe(202);
+    // Those of the request and those that were given here count together.
+    await decide(carol, own);
+    expect((await sign(own, { more: { approvals } })).status).toBe(201);
     const key = newKey();
     const what = hello('ETH', 'x'.repeat(200_000));
     expect((await sign(key, { what, of: ether })).body.code).toBe('approval_required');
