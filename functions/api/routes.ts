@@ -194,11 +194,11 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
     }),
     listApprovals: of(async (actor, request) => {
       const query = readQuery('listApprovals', request.query);
-      return listApprovals(ports, actor.registry, query, page(query), (walletSet) => sees(actor, walletSet));
+      return listApprovals(ports, actor.registry, query, page(query), actor.sees);
     }),
     getApproval: of(async (actor, { match }) => {
       const { id } = readParams('getApproval', match.params);
-      return getApproval(ports, actor.registry, id, (walletSet) => sees(actor, walletSet));
+      return getApproval(ports, actor.registry, id, actor.sees);
     }),
     listAuditEvents: of(async (actor, request) => {
       const { limit, cursor, ...filter } = readQuery('listAuditEvents', request.query);

@@ -17,12 +17,12 @@ import {
 } from '#shared/policy/approval.ts';
 import { isNamed } from '#shared/policy/quorum.ts';
 import type { Registry } from '#shared/registry/registry.ts';
-import { may } from '#shared/registry/roles.ts';
 import { readBody, readParams } from '#shared/wire/parse.ts';
-import { pathOf } from '#shared/wire/routes.ts';
+import { pathOf, routes } from '#shared/wire/routes.ts';
 import { type ApprovalView, approvalView, askedIn, signatureOf } from '../approvals.ts';
 import { eventOf, recorded } from '../audit/recording.ts';
-import { type Actor, authenticate, requireScope, verifyWithOpenssl } from '../authenticate.ts';
+import { type Actor, authenticate, verifyWithOpenssl } from '../authenticate.ts';
+import { assertMay } from '../guard.ts';
 import type { HttpAnswer, HttpRequest } from '../http.ts';
 import type { AuthorisedSignature, SignatureRequest } from '../intake.ts';
 import type { Node } from '../node.ts';
@@ -124,7 +124,7 @@ function assertOpen({ state, closed, expiresMs }: ApprovalRecord, nowMs: number)
     );
 }
 
-/** Whose request it is, and the approval that it names, if the actor may know of it. */
+/** Whose request it is, and the approval that it names. @throws {CustodyError} `approval_not_found`, `scope_missing` */
 async function open(
   { node }: Lead,
   request: HttpRequest,
@@ -134,10 +134,9 @@ async function open(
   node.admit?.(actor, request);
   const { id } = readParams(name, request.match.params);
   const record = await node.approvals.find(id);
-  const isKnown = (scope: 'view' | 'approve') =>
-    record !== undefined && may(actor.registry, actor.credentialId, scope, record.walletSet, node.clock());
-  if (record?.organization !== actor.organization || !(isKnown('view') || isKnown('approve')))
+  if (record?.organization !== actor.organization)
     throw new CustodyError('approval_not_found', `no approval ${id}`);
+  assertMay(actor, routes[name], record.walletSet, node.clock());
   return { actor, record };
 }
 
@@ -148,7 +147,6 @@ async function open(
 export async function decideApproval(lead: Lead, request: HttpRequest): Promise<HttpAnswer> {
   const { node } = lead;
   const { actor, record } = await open(lead, request, 'decideApproval');
-  requireScope(actor, 'approve', record.walletSet, node.clock());
   const signed = parseApproval(readBody('decideApproval', request.body));
   const { decision } = signed.approval;
   const member = actor.credential.holder;

@@ -49,6 +49,12 @@ export const catalog = {
   },
   create_wallets: row('wallets', 'created'),
   sign: row('signature', 'completed'),
+  'approval.request': row('approval', 'requested'),
+  'approval.approve': row('approval', 'approved'),
+  'approval.reject': row('approval', 'rejected'),
+  'approval.cancel': row('approval', 'cancelled'),
+  // Refused before it was known to be either.
+  'approval.decide': row('approval', 'decided'),
   ...statements,
 } as const satisfies Readonly<Record<string, Row>>;
 

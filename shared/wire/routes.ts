@@ -14,6 +14,9 @@ import { change, large, open, type Program, type Route, read } from './route.ts'
 
 export type { Program, Route } from './route.ts';
 
+/** Whoever may not decide here, and what is decided already. */
+const ofApprovals = ['approver_refused', 'approval_closed', 'policy_denied'] as const;
+
 const byId = z.strictObject({ id });
 
 export const routes = {
@@ -183,6 +186,7 @@ export const routes = {
   listApprovals: {
     ...read,
     path: '/v1/approvals',
+    on: 'some',
     summary: 'Signatures that wait for approvals, or did, newest first',
     query: z.strictObject({
       state: z.enum(answer.approvalStates).optional(),
@@ -194,6 +198,7 @@ export const routes = {
   getApproval: {
     ...read,
     path: '/v1/approvals/{id}',
+    on: 'one',
     summary: 'One of them, with its payload',
     params: byId,
     response: answer.heldApproval,
@@ -202,6 +207,8 @@ export const routes = {
     ...change,
     path: '/v1/approvals/{id}/decisions',
     scope: 'approve',
+    on: 'one',
+    errors: [...ofApprovals, 'authorisation_mismatch', 'authorisation_expired', 'registry_behind'],
     idempotent: false,
     summary: "Approve or reject: the approver's signed word over the operation's digest",
     params: byId,
@@ -213,6 +220,8 @@ export const routes = {
     method: 'DELETE',
     path: '/v1/approvals/{id}',
     scope: 'sign',
+    on: 'one',
+    errors: ofApprovals,
     idempotent: false,
     maxBodyBytes: 0,
     status: 200,

@@ -13,7 +13,7 @@ import { hashesOf } from '../../shared/audit/tile.ts';
 import { verifyExport } from '../../shared/audit/verify.ts';
 import { toBase64url, utf8 } from '../../shared/bytes.ts';
 import type { NodeName } from '../../shared/crypto/attestation.ts';
-import { type ActorRequest, signHttpRequest } from '../../shared/intent/http-signature.ts';
+import type { ActorRequest } from '../../shared/intent/http-signature.ts';
 import { operationDigest } from '../../shared/intent/operation.ts';
 import { noPolicy, type Rule } from '../../shared/policy/rules.ts';
 import { askSet, askWallets, done, hello, newKey, settle } from '../support/ask.ts';
@@ -29,7 +29,7 @@ import {
   state,
   wordOf,
 } from '../support/household.ts';
-import { fresh, owner, type Person, twoNodes, type World } from '../support/two-nodes.ts';
+import { owner, type Person, twoNodes, type World } from '../support/two-nodes.ts';
 
 let world: World;
 let alice: Member;
@@ -68,18 +68,7 @@ const decide = async (who: Person, key: string, decision: 'approve' | 'reject' =
 };
 const listed = async (key: string) =>
   (await get('/v1/approvals')).body.data.find((one: any) => one.idempotencyKey === key);
-async function cancel(who: Person, id: string) {
-  const created = Math.floor(world.clockMs / 1000);
-  const times = { created, expires: created + 60, nonce: toBase64url(fresh(16)) };
-  const signer = {
-    keyId: who.keyId,
-    algorithm: 'ed25519',
-    sign: async (m: Uint8Array) => who.sign(m),
-  } as const;
-  const path = `/v1/approvals/${id}`;
-  const bare = { method: 'DELETE', path, query: '?', idempotencyKey: '', body: new Uint8Array() };
-  return world.fetch(await signHttpRequest(bare, signer, times));
-}
+const cancel = async (who: Person, id: string) => world.fetch(await who.delete(`/v1/approvals/${id}`));
 async function inForce(rules: readonly Rule[], walletSet = wallet.walletSet) {
   const policy = canonical({
     ...noPolicy,
@@ -235,12 +224,9 @@ describe('a request that lacks approvals', () => {
     await done(state(world, alice, content));
     expect(await keys(undefined, person)).toEqual([there]);
     const { id } = await listed(here);
-    for (const reply of [
-      await get(`/v1/approvals/${id}`, person),
-      await cancel(person, id),
-      await send(person, id, await wordOf(world, person, opOf(here))),
-    ])
-      expect([reply.status, reply.body.code]).toEqual([404, 'approval_not_found']);
+    expect((await get(`/v1/approvals/${id}`, person)).body.code).toBe('approval_not_found');
+    expect((await cancel(person, id)).body.code).toBe('scope_missing');
+    expect((await send(person, id, await wordOf(world, person, opOf(here)))).body.code).toBe('scope_missing');
     await inForce([], '*');
   });
 });

@@ -223,6 +223,8 @@ export interface Person {
   post(path: string, idempotencyKey: string, body: object | Bytes): Promise<ActorRequest>;
   /** A signed read. */
   get(path: string, query?: string): Promise<ActorRequest>;
+  /** A signed request that takes something away. */
+  delete(path: string): Promise<ActorRequest>;
   /** A signed request for an operation, freshly authorised. */
   ask(path: string, body: object, operation: Operation, times?: Asked): Promise<ActorRequest>;
 }
@@ -269,6 +271,12 @@ export function personOf(
     get: (path, query = '?') =>
       signHttpRequest(
         { method: 'GET', path, query, idempotencyKey: '', body: new Uint8Array() },
+        signer,
+        times(),
+      ),
+    delete: (path) =>
+      signHttpRequest(
+        { method: 'DELETE', path, query: '?', idempotencyKey: '', body: new Uint8Array() },
         signer,
         times(),
       ),

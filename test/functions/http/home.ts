@@ -6,6 +6,8 @@
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { exchangeCheckpoints } from '../../../functions/audit/exchange.ts';
 import { type Bytes, toBase32, toBase64url } from '../../../shared/bytes.ts';
+import type { SignPayload } from '../../../shared/chains/payload.ts';
+import { canonicalBytes } from '../../../shared/intent/canonical.ts';
 import { draft } from '../../../shared/registry/head.ts';
 import type { Content, Role } from '../../../shared/registry/kinds.ts';
 import type { Registry, ScopeMap } from '../../../shared/registry/registry.ts';
@@ -17,6 +19,7 @@ import {
   scopes,
   statementBytes,
 } from '../../../shared/registry/statement.ts';
+import { payOnSolana, shop, solAsset } from '../../client/world.ts';
 import { askSet, askSignature, askWallets, done, hello, newKey } from '../../support/ask.ts';
 import {
   fresh,
@@ -41,6 +44,8 @@ export interface Ground {
   readonly signature: string;
   readonly event: string;
   readonly key: string;
+  /** What waits for approvals of the founder, asked by somebody who is nobody else here. */
+  readonly approval: { readonly id: string; readonly operation: string };
 }
 
 /** Somebody who asks, and what the roles table says that they may do. */
@@ -137,6 +142,13 @@ async function addMember(world: World, by: Person, role: Role, given: readonly S
   return key;
 }
 
+/** What a policy of every ground asks approvals for: a transfer. Messages need none. */
+export const transfer = (wallet: any): SignPayload => ({
+  kind: 'transaction',
+  blockchain: 'SOL',
+  transaction: payOnSolana(wallet.address, shop, 5, fresh(1)[0] ?? 0),
+});
+
 async function groundOf(world: World, by: Owner): Promise<Ground> {
   const who = await upToDate(world, by);
   const set = await done(world.fetch(await askSet(who, ['ed25519'])));
@@ -146,6 +158,7 @@ async function groundOf(world: World, by: Owner): Promise<Ground> {
   const [wallet] = made.data;
   const key = newKey();
   const signed = await done(world.fetch(await askSignature(who, wallet, hello('SOL'), key)));
+  const held = await heldOf(world, who, wallet);
   await exchangeCheckpoints(world.lead.node, world.lead.peer, who.organization);
   return {
     organization: who.organization,
@@ -155,7 +168,23 @@ async function groundOf(world: World, by: Owner): Promise<Ground> {
     signature: signed.id,
     event: signed.auditEventId,
     key,
+    approval: { id: held.id, operation: held.operation },
   };
+}
+
+/** Transfers from now on need the founder's approval; an API key asks for one. */
+async function heldOf(world: World, founder: Owner, wallet: any) {
+  const { members } = await registryAt2(world, founder.organization);
+  const approvers = Object.keys(members).slice(0, 1);
+  const policy = {
+    type: 'planbok/policy/v1',
+    rules: [{ id: 'transfers', kind: 'approvals', required: '1', approvers, asset: solAsset, above: '0' }],
+    allow: [{ allow: 'message' }],
+  };
+  const text = new TextDecoder().decode(canonicalBytes(policy));
+  await done(say(world, founder, { kind: 'policy.set', walletSet: wallet.walletSet, policy: text }));
+  const { key } = await addApiKey(world, founder, { [wallet.walletSet]: ['view', 'sign'] });
+  return done(world.fetch(await askSignature(await upToDate(world, key), wallet, transfer(wallet))));
 }
 
 /** Ids of the same form that never were. */
@@ -169,6 +198,7 @@ export function absentOf(ground: Ground): Ground {
     signature: other(ground.signature),
     event: other(ground.event),
     key: other(ground.key),
+    approval: { ...ground.approval, id: other(ground.approval.id) },
   };
 }
 

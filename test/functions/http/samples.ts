@@ -10,22 +10,36 @@
  *            answer is then an empty list, or if the request names no thing
  *   allowed  only if the route's rule in shared/wire/routes.ts is not the whole truth: who may
  *   denied   the codes of a refusal, if others than `scope_missing`
+ *   alone    Node 1 does it alone
  *
  * @module
  */
+import { fromBase64url, toBase64url } from '../../../shared/bytes.ts';
 import type { ErrorCode } from '../../../shared/errors.ts';
 import type { ActorRequest } from '../../../shared/intent/http-signature.ts';
+import { approvalBytes, approvalOf } from '../../../shared/policy/approval.ts';
 import { administers, allows } from '../../../shared/registry/roles.ts';
 import { pathOf, type RouteName } from '../../../shared/wire/routes.ts';
 import { askSet, askSignature, askWallets, hello, newKey } from '../../support/ask.ts';
-import { owner, type Person, type World } from '../../support/two-nodes.ts';
-import { type Ground, idOf, type Principal, stated, stranger, upToDate } from './home.ts';
+import { fresh, owner, type Person, type World } from '../../support/two-nodes.ts';
+import {
+  type Ground,
+  idOf,
+  type Principal,
+  registryAt2,
+  stated,
+  stranger,
+  transfer,
+  upToDate,
+} from './home.ts';
 
 export interface Sample {
   readonly ask: (who: Person, of: Ground, world: World) => Promise<ActorRequest>;
   readonly absent?: ErrorCode;
   readonly allowed?: (principal: Principal) => boolean;
   readonly denied?: readonly ErrorCode[];
+  /** Node 2 is not asked: it hears of it when it signs. */
+  readonly alone?: true;
 }
 
 type Asks = Sample['ask'];
@@ -112,6 +126,39 @@ export const samples: Readonly<Record<RouteName, Sample>> = {
   getSignature: {
     ask: get('getSignature', ({ signature }) => ({ id: signature })),
     absent: 'signature_not_found',
+  },
+  listApprovals: { ask: get('listApprovals', undefined, ({ wallet: { id } }) => `?wallet=${id}`) },
+  getApproval: {
+    ask: get('getApproval', ({ approval: { id } }) => ({ id })),
+    absent: 'approval_not_found',
+  },
+  decideApproval: {
+    async ask(who, { approval: { id, operation } }, world) {
+      const { head } = await registryAt2(world, who.organization);
+      const approval = approvalOf(fromBase64url(operation), 'approve', {
+        keyId: who.keyId,
+        registryHead: head,
+        nonce: fresh(16),
+        issued: Math.floor(world.clockMs / 1000),
+      });
+      const signature = toBase64url(who.sign(approvalBytes(approval)));
+      return who.post(pathOf('decideApproval', { id }), '', { approval, signature });
+    },
+    absent: 'approval_not_found',
+    // An API key is nobody's own word, whatever its scopes.
+    allowed: ({ actorClass, credential }) => actorClass === 'owner' && credential.includes('approve'),
+    denied: ['scope_missing', 'credential_unknown'],
+    alone: true,
+  },
+  cancelApproval: {
+    async ask(who, of, world) {
+      // Only who asked cancels: whoever may ask does so first.
+      const asking = await askSignature(await upToDate(world, who), of.wallet, transfer(of.wallet));
+      const { status, body } = await world.fetch(asking);
+      return who.delete(pathOf('cancelApproval', { id: status === 202 ? body.id : of.approval.id }));
+    },
+    absent: 'approval_not_found',
+    alone: true,
   },
   listAuditEvents: { ask: get('listAuditEvents', undefined, ({ wallet: { id } }) => `?object=${id}`) },
   getAuditEvent: {
