@@ -5,11 +5,10 @@
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import canonicalize from 'canonicalize';
 import { exchangeCheckpoints } from '../../functions/audit/exchange.ts';
-import { leavesOf } from '../../functions/audit/proofs.ts';
+import { logReader } from '../../functions/audit/proofs.ts';
 import { exportFiles } from '../../shared/audit/export.ts';
 import { logOf, readRecord } from '../../shared/audit/record.ts';
 import { witnessOf } from '../../shared/audit/statements.ts';
-import { hashesOf } from '../../shared/audit/tile.ts';
 import { verifyExport } from '../../shared/audit/verify.ts';
 import { toBase64url, utf8 } from '../../shared/bytes.ts';
 import type { NodeName } from '../../shared/crypto/attestation.ts';
@@ -418,7 +417,7 @@ describe('what it costs, and what is recorded', () => {
     const log = logOf(node, alice.organization);
     const head = await audit.store.head(log);
     if (head === undefined) throw new Error('no log');
-    const records = await leavesOf(audit.store, log, hashesOf(head.edge[0] ?? new Uint8Array(0)));
+    const records = await logReader(audit.store, audit.files).leaves(log, head, 0, head.size);
     const cosigned = await audit.store.cosigned(log);
     return { audit, log, records, checkpoint: cosigned?.note ?? new Uint8Array() };
   }
