@@ -6,7 +6,9 @@
 import * as z from 'zod';
 import { type Bytes, fromBase64url } from '#shared/bytes.ts';
 import { pointOfSpki } from '#shared/crypto/spki.ts';
+import { isSecurePage } from '#shared/wire/origins.ts';
 import type { AwsOptions } from './adapters/aws.ts';
+import type { PageOrigins } from './cors.ts';
 
 /** Requests per minute; one more is answered with 429. */
 export interface RateLimits {
@@ -19,6 +21,8 @@ export interface ProgramConfig {
   readonly tablePrefix: string;
   readonly aws: AwsOptions;
   readonly rates: RateLimits;
+  /** Pages of other origins that may call the API. */
+  readonly origins: PageOrigins;
   /** On a laptop: emulators on loopback, keys in software. */
   readonly local: boolean;
   /** Folder of the audit log's write-once files; undefined: items of its table. */
@@ -60,10 +64,19 @@ const perMinute = z
   .regex(/^[1-9][0-9]{0,6}$/, 'must be a number of requests per minute')
   .transform(Number);
 
+const origins = z
+  .string()
+  .transform((text) => text.split(','))
+  .refine(
+    (all) => all.every(isSecurePage),
+    'must be origins such as https://wallet.example.com, with commas',
+  );
+
 const program = z.object({
   PLANBOK_TABLE_PREFIX: z.string().regex(/^[a-zA-Z0-9_.-]{1,100}$/),
   PLANBOK_RATE_CREDENTIAL: perMinute.default(600),
   PLANBOK_RATE_ORGANIZATION: perMinute.default(3_000),
+  PLANBOK_ORIGINS: origins.default([]),
   PLANBOK_LOCAL: z.literal('1').optional(),
   PLANBOK_AUDIT_DIR: z.string().min(1).optional(),
   AWS_REGION: z.string().min(1).default('us-east-1'),
@@ -127,6 +140,8 @@ function programOf(values: z.infer<typeof program>): ProgramConfig {
       credential: values.PLANBOK_RATE_CREDENTIAL,
       organization: values.PLANBOK_RATE_ORGANIZATION,
     },
+    // On a laptop any page of the laptop; elsewhere none but those that are named.
+    origins: { exact: values.PLANBOK_ORIGINS, local },
     local,
     auditFolder: values.PLANBOK_AUDIT_DIR,
     aws: local ? localAws(values) : realAws(values),

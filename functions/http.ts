@@ -11,6 +11,7 @@ import { type ActorRequest, signatureClaim } from '#shared/intent/http-signature
 import { problemMediaType, problemOf } from '#shared/wire/problem.ts';
 import { canonicalQuery } from '#shared/wire/query.ts';
 import { type Match, matchRoute, type Program, type RouteName } from '#shared/wire/routes.ts';
+import { corsHeaders, type PageOrigins, preflight } from './cors.ts';
 import type { Log } from './ports.ts';
 import { RateLimited, type RateLimiter } from './rate-limit.ts';
 
@@ -46,7 +47,11 @@ export type LambdaHandler = (event: APIGatewayProxyEvent, context: Context) => P
 
 export function http(
   handlers: Readonly<Partial<Record<RouteName, RouteHandler>>>,
-  { log, limiter }: { readonly log: Log; readonly limiter: RateLimiter },
+  {
+    log,
+    limiter,
+    origins,
+  }: { readonly log: Log; readonly limiter: RateLimiter; readonly origins: PageOrigins },
 ): LambdaHandler {
   const answer = (
     event: APIGatewayProxyEvent,
@@ -62,6 +67,7 @@ export function http(
       'x-content-type-options': 'nosniff',
       'x-request-id': requestIdOf(event),
       ...limitHeaders(event, limiter),
+      ...corsHeaders(event, origins),
       ...more,
     },
     ...(body instanceof Uint8Array
@@ -78,6 +84,8 @@ export function http(
       request.response = answer(event, problem.status, problemMediaType, problem, { ...wait, ...busy });
     })
     .handler(async (event) => {
+      const asked = preflight(event, origins);
+      if (asked !== undefined) return asked;
       const match = matchRoute(event.httpMethod, event.path);
       const handler = handlers[match.name];
       if (handler === undefined) throw new CustodyError('route_not_found', 'served by another program');

@@ -5,6 +5,7 @@
 import * as z from 'zod';
 import { fromBase64url } from '#shared/bytes.ts';
 import { pointOfSpki } from '#shared/crypto/spki.ts';
+import { isSecurePage } from '#shared/wire/origins.ts';
 
 /** The file is not one that stacks can be made from; the message lists every reason with its place. */
 export class ConfigError extends Error {
@@ -65,6 +66,11 @@ const config = z
     concurrency: z.strictObject({ node1: many, node2: many, api: many }),
     /** Of the public API, all callers together. */
     throttle: z.strictObject({ perSecond: z.int().min(1), burst: z.int().min(1) }),
+    /** Pages that may call the API from a browser, such as https://wallet.example.com; absent: none. */
+    origins: z
+      .array(z.string().refine(isSecurePage, 'must be an origin such as https://wallet.example.com'))
+      .max(50)
+      .optional(),
     /** Hex SHA-256 of the invitation that founding an organization needs; absent: nobody can found one. */
     invitation: z
       .string()

@@ -18,7 +18,8 @@ const peerUrl = 'https://node2.planbok.invalid';
 export class Node1Stack extends NodeStack {
   constructor(scope: Construct, id: string, config: DeploymentConfig) {
     super(scope, id, config, 'node1');
-    const { nodes, concurrency, throttle } = config;
+    const { nodes, concurrency, throttle, origins = [] } = config;
+    const pages: Record<string, string> = origins.length > 0 ? { PLANBOK_ORIGINS: origins.join(',') } : {};
     const administrators = nodes.node1.keyAdministrators;
     const prefix = tablePrefixOf(config, 'node1');
 
@@ -42,19 +43,21 @@ export class Node1Stack extends NodeStack {
         ...keys.environment,
         ...peerEnvironment(config, 'node1'),
         PLANBOK_PEER_URL: peerUrl,
+        ...pages,
       },
       reservedConcurrency: concurrency.node1,
     });
     const api = new Program(this, 'Read', {
       program: 'api',
       role: apiRole,
-      environment: { PLANBOK_TABLE_PREFIX: prefix },
+      environment: { PLANBOK_TABLE_PREFIX: prefix, ...pages },
       reservedConcurrency: concurrency.api,
     });
     new PublicApi(this, 'Public', {
       name: `planbok-${config.env}`,
       programs: { node1: node1.function, api: api.function },
       throttle,
+      pages: origins.length > 0,
     });
   }
 }

@@ -39,5 +39,5 @@ export const handler = http(
     clock,
     version,
   }),
-  { log, limiter },
+  { log, limiter, origins: config.origins },
 );

@@ -22,4 +22,5 @@ const idempotency = idempotencyOver(ports.tables.idempotency, ports.clock, confi
 export const handler = http(node1Routes({ node, peer, idempotency }, config.invitation), {
   log: ports.log,
   limiter,
+  origins: config.origins,
 });

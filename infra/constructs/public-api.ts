@@ -14,10 +14,12 @@ export interface PublicApiProps {
   readonly name: string;
   readonly programs: Readonly<Record<Program, IFunction>>;
   readonly throttle: Throttle;
+  /** Pages of other origins may call it: browsers ask before they do, and the reads' program answers. */
+  readonly pages: boolean;
 }
 
 export class PublicApi extends Construct {
-  constructor(scope: Construct, id: string, { name, programs, throttle }: PublicApiProps) {
+  constructor(scope: Construct, id: string, { name, programs, throttle, pages }: PublicApiProps) {
     super(scope, id);
     const api = new RestApi(this, 'Api', {
       ...stageOf(this, throttle),
@@ -31,6 +33,11 @@ export class PublicApi extends Construct {
       api.root
         .resourceForPath(path)
         .addMethod(method, integrations[program], { authorizationType: AuthorizationType.NONE });
+    const paths = pages ? new Set(Object.values<Route>(routes).map(({ path }) => path)) : [];
+    for (const path of paths)
+      api.root
+        .resourceForPath(path)
+        .addMethod('OPTIONS', integrations.api, { authorizationType: AuthorizationType.NONE });
     refusals(api);
   }
 }

@@ -393,8 +393,20 @@ export function matchRoute(method: string, path: string): Match {
     .sort((a, b) => Object.keys(a.params).length - Object.keys(b.params).length)[0];
   if (found) return found;
   if (fitting.length > 0) throw new CustodyError('method_not_allowed', `${path} does not take ${method}`);
-  throw new CustodyError('route_not_found', 'no such route; see GET /v1/openapi.json');
+  throw noRoute();
 }
+
+/** What the path takes. @throws {CustodyError} `route_not_found` */
+export function methodsOf(path: string): readonly Route['method'][] {
+  const methods = names
+    .filter((name) => matchPath(routes[name].path, path))
+    .map((name) => routes[name].method);
+  if (methods.length === 0) throw noRoute();
+  return [...new Set(methods)];
+}
+
+const noRoute = (): CustodyError =>
+  new CustodyError('route_not_found', 'no such route; see GET /v1/openapi.json');
 
 /** @throws {CustodyError} as {@link matchRoute} */
 export const programOf = (method: string, path: string): Program => matchRoute(method, path).route.program;

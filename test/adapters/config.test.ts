@@ -49,6 +49,23 @@ test('a complete environment is read', () => {
   expect(readProgramConfig(local)).not.toHaveProperty('shareKeyId');
 });
 
+test('pages that may call: none unless named; on a laptop those of the laptop besides', () => {
+  const PLANBOK_ORIGINS = 'https://wallet.example.com,https://a.example:8443';
+  const named = ['https://wallet.example.com', 'https://a.example:8443'];
+  expect(readProgramConfig(aws).origins).toEqual({ exact: [], local: false });
+  expect(readProgramConfig({ ...aws, PLANBOK_ORIGINS }).origins).toEqual({ exact: named, local: false });
+  expect(readProgramConfig({ ...local, PLANBOK_ORIGINS }).origins).toEqual({ exact: named, local: true });
+  for (const wrong of [
+    '*',
+    '',
+    'null',
+    'http://a.example',
+    'https://a.example/',
+    'https://a.example, https://b.example',
+  ])
+    expect(complaint({ ...aws, PLANBOK_ORIGINS: wrong })).toContain('PLANBOK_ORIGINS: must be origins');
+});
+
 test('everything that is missing is named at once, and no value is', () => {
   const text = complaint({ PLANBOK_LOCAL: '1', PLANBOK_PEER_IDENTITY: 'a-secret' });
   for (const name of ['PLANBOK_NODE', 'PLANBOK_SHARE_KEY', 'PLANBOK_PEER_IDENTITY', 'PLANBOK_TLS_DIR'])

@@ -37,6 +37,20 @@ describe('a config file is refused with the place and the reason', () => {
       /^ {2}nodes\.node1\.azs\.1: must be a zone of eu-central-1$/m,
     ],
     [
+      'a page without TLS that may call the API',
+      (c) => {
+        c.origins = ['https://wallet.example.com', 'http://wallet.example.com'];
+      },
+      /^ {2}origins\.1: must be an origin such as https/m,
+    ],
+    [
+      'every page that there is',
+      (c) => {
+        c.origins = ['*'];
+      },
+      /^ {2}origins\.0: must be an origin/m,
+    ],
+    [
       'a zone twice',
       (c) => {
         c.nodes.node1.azs[1] = 'eu-central-1a';

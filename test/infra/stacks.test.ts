@@ -290,6 +290,23 @@ describe('the public API', () => {
     expect(methodsOf(all.node1)).toEqual(new Map(wanted));
   });
 
+  test('answers browsers of the pages that are named, on every path; without any, none', () => {
+    const { node1 } = render({ ...config, origins: ['https://wallet.example.com', 'https://b.example'] });
+    const methods = methodsOf(node1);
+    const paths = new Set(Object.values<Route>(routes).map(({ path }) => path));
+    const asked = [...methods].filter(([name]) => name.startsWith('OPTIONS '));
+    expect(new Map(asked)).toEqual(
+      new Map([...paths].map((path) => [`OPTIONS ${path}`, 'planbok-example-api'])),
+    );
+    const named = (stack: Rendered) =>
+      Object.values(stack.ofType('AWS::Lambda::Function')).flatMap(({ Properties }) => {
+        const { PLANBOK_ORIGINS } = Properties.Environment?.Variables ?? {};
+        return PLANBOK_ORIGINS === undefined ? [] : [PLANBOK_ORIGINS];
+      });
+    expect(named(node1)).toEqual(Array(2).fill('https://wallet.example.com,https://b.example'));
+    expect(named(all.node1)).toEqual([]);
+  });
+
   test('is throttled', () => {
     const [stage] = Object.values(all.node1.ofType('AWS::ApiGateway::Stage'));
     expect(stage?.Properties.MethodSettings).toMatchObject([

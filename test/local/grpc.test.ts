@@ -8,6 +8,7 @@ import { verifyPeerCertificate } from '../../functions/adapters/peer-certificate
 import { type TlsFolder, tlsFolder } from '../../functions/adapters/tls-folder.ts';
 import { httpsTransport } from '../../functions/adapters/transport.ts';
 import { peerOver } from '../../functions/channel/call.ts';
+import { noPages } from '../../functions/cors.ts';
 import { http } from '../../functions/http.ts';
 import { node1Routes } from '../../functions/node1/routes.ts';
 import { lambdaOf } from '../../functions/node2/lambda.ts';
@@ -136,7 +137,11 @@ describe.each(Object.entries(carriages))('over %s with mTLS', (_, carriage) => {
     const transport = await carriage(world);
     const peer = peerOver({ identity: node.identity, transport, clock: node.clock, peerIdentity });
     const limiter = rateLimiter(Date.now, { credential: 1_000, organization: 1_000 });
-    const handler = http(node1Routes({ node, peer, idempotency }, undefined), { log: silent, limiter });
+    const handler = http(node1Routes({ node, peer, idempotency }, undefined), {
+      log: silent,
+      limiter,
+      origins: noPages,
+    });
     const send = async (request: Parameters<typeof eventOf>[0]) => {
       const result = await handler(eventOf(request) as never, {} as never);
       return { status: result.statusCode, body: JSON.parse(result.body) };

@@ -11,6 +11,7 @@ import { memoryKeyService, memoryTables } from '../../functions/adapters/memory.
 import { apiRoutes } from '../../functions/api/routes.ts';
 import { peerOver } from '../../functions/channel/call.ts';
 import { answer, type ServerPorts } from '../../functions/channel/serve.ts';
+import { noPages, type PageOrigins } from '../../functions/cors.ts';
 import { http } from '../../functions/http.ts';
 import { type Node, type NodePorts, nodeOf } from '../../functions/node.ts';
 import type { Lead } from '../../functions/node1/lead.ts';
@@ -94,6 +95,8 @@ export interface WorldOptions {
   readonly leaseMs?: number;
   /** Node 1's and Node 2's clock runs, instead of standing where the test puts it. */
   readonly realClock?: boolean;
+  /** Pages that may call the API; none if absent. */
+  readonly origins?: PageOrigins;
   /** Puts something between a node and its stores. */
   readonly wrap?: (node: NodeName, ports: NodePorts) => NodePorts;
 }
@@ -104,7 +107,7 @@ const honest: Wire = (_, envelope, deliver) => deliver(envelope);
 export const tlsKeyHash = new Uint8Array(32).fill(7);
 
 export async function twoNodes(options: WorldOptions = {}): Promise<World> {
-  const { wrap = (_: NodeName, ports: NodePorts) => ports } = options;
+  const { wrap = (_: NodeName, ports: NodePorts) => ports, origins = noPages } = options;
   const told: Told[] = [];
   const world = { clockMs: Date.now(), wire: honest, told } as World;
   if (options.realClock) Object.defineProperty(world, 'clockMs', { get: Date.now });
@@ -148,8 +151,8 @@ export async function twoNodes(options: WorldOptions = {}): Promise<World> {
     const idempotency = idempotencyOver(one.tables.idempotency, clock, options.leaseMs ?? 30_000);
     const lead: Lead = { node: node1, peer, idempotency };
     const wrapped = {
-      node1: http(node1Routes(lead, options.invitation), { log, limiter }),
-      api: http(apiRoutes({ ...node1, idempotency, limiter, version: 'test' }), { log, limiter }),
+      node1: http(node1Routes(lead, options.invitation), { log, limiter, origins }),
+      api: http(apiRoutes({ ...node1, idempotency, limiter, version: 'test' }), { log, limiter, origins }),
     };
     return { lead, second, deliver, wrapped };
   };
@@ -182,8 +185,10 @@ export async function twoNodes(options: WorldOptions = {}): Promise<World> {
 }
 
 /** As the other end of the gateway gets it. */
-const bodyOf = ({ body, isBase64Encoded = false }: APIGatewayProxyResult): unknown =>
-  isBase64Encoded ? new Uint8Array(Buffer.from(body, 'base64')) : JSON.parse(body);
+const bodyOf = ({ body, isBase64Encoded = false }: APIGatewayProxyResult): unknown => {
+  if (isBase64Encoded) return new Uint8Array(Buffer.from(body, 'base64'));
+  return body === '' ? undefined : JSON.parse(body);
+};
 
 /** The same world with a clock that is a millisecond later whenever it is read: no two records share a time. */
 export function ticking(world: World): World {
