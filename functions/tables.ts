@@ -12,6 +12,8 @@ export interface TableSpec {
   readonly recoverable: boolean;
   /** Items carry `ttl` (epoch seconds) for cleaning up. */
   readonly expiring?: true;
+  /** Has a stream of new items, which wakes the sequencer. */
+  readonly streamed?: true;
 }
 
 export const tables = {
@@ -32,7 +34,7 @@ export const tables = {
   /** Address indices; what was spent in the windows of policies. */
   counters: { hash: 'counter', recoverable: false },
   /** Records, heads and keys of audit logs; what was seen of the other node's. Records of intents are also replay records. */
-  audit: { hash: 'id', listed: true, recoverable: false },
+  audit: { hash: 'id', listed: true, recoverable: false, streamed: true },
 } as const satisfies Record<string, TableSpec>;
 
 export type TableName = keyof typeof tables;

@@ -4,19 +4,21 @@
  */
 import type { TableName } from '../functions/tables.ts';
 
-export type ProgramName = 'node1' | 'node2' | 'api';
+export type ProgramName = 'node1' | 'node2' | 'api' | 'sequencer';
 
 /** Actions of DynamoDB. `Query` is of the indices only. */
 export type TableAction = 'GetItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query';
 
 export type TableAccess = Readonly<Partial<Record<TableName, readonly TableAction[]>>>;
 
+const logKeeper = ['GetItem', 'PutItem', 'Query', 'UpdateItem'] as const;
+
 /** What both nodes do with the state of keys and protocols. */
 const keeper = {
   registry: ['GetItem', 'PutItem'],
   keys: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'],
   resources: ['GetItem', 'PutItem'],
-  audit: ['GetItem', 'PutItem', 'Query', 'UpdateItem'],
+  audit: logKeeper,
 } as const satisfies TableAccess;
 
 export const access = {
@@ -33,6 +35,8 @@ export const access = {
     operations: ['GetItem', 'PutItem'],
     counters: ['GetItem', 'PutItem', 'UpdateItem'],
   },
+  /** One at each node: integrates the audit logs, and sees nothing else. */
+  sequencer: { audit: logKeeper },
   /** Reads, and holds no share: neither the table nor the key. */
   api: {
     registry: ['GetItem'],

@@ -19,6 +19,13 @@ const logsRole =
 const logsPolicy =
   'IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]';
 
+const listStreams = {
+  at: 'SequencerRole',
+  rule: 'IAM5[Resource::*]',
+  reason:
+    'dynamodb:ListStreams knows no resource, and Lambda needs it to find the shards of the one stream that the role may read. It shows names only.',
+};
+
 const node1: readonly Acknowledged[] = [
   { at: 'Public', rule: 'APIG2', reason: validated },
   {
@@ -35,6 +42,7 @@ const node1: readonly Acknowledged[] = [
   },
   { at: 'Public', rule: 'COG4', reason: 'Actors sign requests with their own keys; there are no passwords.' },
   { at: 'Public', rule: logsPolicy, reason: logsRole },
+  listStreams,
 ];
 
 const node2: readonly Acknowledged[] = [
@@ -52,6 +60,7 @@ const node2: readonly Acknowledged[] = [
   },
   { at: 'Private', rule: 'COG4', reason: 'Its only caller is Node 1: there are no users.' },
   { at: 'Private', rule: logsPolicy, reason: logsRole },
+  listStreams,
 ];
 
 export const acknowledged = { node1, node2 };

@@ -10,6 +10,7 @@ import { NodeTables } from './constructs/node-tables.ts';
 import { Program } from './constructs/program.ts';
 import { ProgramRole } from './constructs/program-role.ts';
 import { PublicApi } from './constructs/public-api.ts';
+import { Sequencer } from './constructs/sequencer.ts';
 import { NodeStack, nameOf, peerEnvironment, tablePrefixOf } from './node-stack.ts';
 
 /** There is no way to Node 2 on AWS yet. A name that never resolves (RFC 2606, 2): every request fails. */
@@ -25,27 +26,37 @@ export class Node1Stack extends NodeStack {
 
     const nodeRole = new ProgramRole(this, 'NodeRole', { name: nameOf(config, 'node1') });
     const apiRole = new ProgramRole(this, 'ReadRole', { name: nameOf(config, 'api') });
+    const sequencerRole = new ProgramRole(this, 'SequencerRole', {
+      name: `${nameOf(config, 'sequencer')}-node1`,
+    });
     const keys = new NodeKeys(this, 'Keys', {
       node: 'node1',
       role: nodeRole.role,
+      sequencer: sequencerRole.role,
       readers: [apiRole.role],
       administrators,
     });
     const tables = new NodeTables(this, 'Tables', { prefix, key: keys.table, node: nodeRole.role });
     tables.grant(nodeRole.role, access.node1, nodeRole.functionArn);
+    tables.grant(sequencerRole.role, access.sequencer, sequencerRole.functionArn);
     tables.grant(apiRole.role, access.api, apiRole.functionArn);
 
+    const environment = {
+      PLANBOK_TABLE_PREFIX: prefix,
+      ...keys.environment,
+      ...peerEnvironment(config, 'node1'),
+      PLANBOK_PEER_URL: peerUrl,
+    };
     const node1 = new Program(this, 'Node', {
       program: 'node1',
       role: nodeRole,
-      environment: {
-        PLANBOK_TABLE_PREFIX: prefix,
-        ...keys.environment,
-        ...peerEnvironment(config, 'node1'),
-        PLANBOK_PEER_URL: peerUrl,
-        ...pages,
-      },
+      environment: { ...environment, ...pages },
       reservedConcurrency: concurrency.node1,
+    });
+    new Sequencer(this, 'Sequencer', {
+      role: sequencerRole,
+      environment,
+      stream: tables.streamArn('audit'),
     });
     const api = new Program(this, 'Read', {
       program: 'api',

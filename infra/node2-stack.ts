@@ -10,6 +10,7 @@ import { NodeTables } from './constructs/node-tables.ts';
 import { PrivateApi } from './constructs/private-api.ts';
 import { Program } from './constructs/program.ts';
 import { ProgramRole } from './constructs/program-role.ts';
+import { Sequencer } from './constructs/sequencer.ts';
 import { NodeStack, nameOf, peerEnvironment, tablePrefixOf } from './node-stack.ts';
 
 export class Node2Stack extends NodeStack {
@@ -19,24 +20,35 @@ export class Node2Stack extends NodeStack {
     const prefix = tablePrefixOf(config, 'node2');
 
     const nodeRole = new ProgramRole(this, 'NodeRole', { name: nameOf(config, 'node2') });
+    const sequencerRole = new ProgramRole(this, 'SequencerRole', {
+      name: `${nameOf(config, 'sequencer')}-node2`,
+    });
     const keys = new NodeKeys(this, 'Keys', {
       node: 'node2',
       role: nodeRole.role,
+      sequencer: sequencerRole.role,
       readers: [],
       administrators: keyAdministrators,
     });
     const tables = new NodeTables(this, 'Tables', { prefix, key: keys.table, node: nodeRole.role });
     tables.grant(nodeRole.role, access.node2, nodeRole.functionArn);
+    tables.grant(sequencerRole.role, access.sequencer, sequencerRole.functionArn);
 
+    const environment = {
+      PLANBOK_TABLE_PREFIX: prefix,
+      ...keys.environment,
+      ...peerEnvironment(config, 'node2'),
+    };
     const node2 = new Program(this, 'Node', {
       program: 'node2',
       role: nodeRole,
-      environment: {
-        PLANBOK_TABLE_PREFIX: prefix,
-        ...keys.environment,
-        ...peerEnvironment(config, 'node2'),
-      },
+      environment,
       reservedConcurrency: config.concurrency.node2,
+    });
+    new Sequencer(this, 'Sequencer', {
+      role: sequencerRole,
+      environment,
+      stream: tables.streamArn('audit'),
     });
     new PrivateApi(this, 'Private', {
       name: `planbok-${config.env}-node2`,

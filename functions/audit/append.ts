@@ -6,6 +6,7 @@
 import {
   type AuditFacts,
   commitmentOf,
+  logOf,
   nonceBytes,
   recordBytes,
   recordId,
@@ -45,19 +46,18 @@ export interface Auditor {
    * @param payload what is personal or long: only a commitment to it stands in the log.
    * @throws {CustodyError} `audit_unavailable`: it may be durable, and nothing that depends on it may happen
    */
-  append(log: string, facts: AuditFacts, payload?: Bytes): Promise<Receipt>;
+  append(organization: string, facts: AuditFacts, payload?: Bytes): Promise<Receipt>;
   /**
    * One put under a name that can be taken once. Undefined if it was taken before: nothing is appended.
    * @throws {CustodyError} `audit_unavailable`, as for `append`; the name may be taken
    */
-  claim(log: string, name: string, facts: AuditFacts): Promise<Receipt | undefined>;
+  claim(organization: string, name: string, facts: AuditFacts): Promise<Receipt | undefined>;
   /**
    * May something begin that must be recorded?
-   * @param watched the log of the other node that this node witnesses for the same organization.
    * @throws {CustodyError} `audit_unavailable` if the oldest pending record waits for more than 10 s, if the
-   * log is stopped, or if the watched one was refused
+   * log is stopped, or if the other node's log of this organization, which this node witnesses, was refused
    */
-  ready(log: string, watched?: string): Promise<void>;
+  ready(organization: string): Promise<void>;
 }
 
 export interface AuditorPorts {
@@ -65,72 +65,66 @@ export interface AuditorPorts {
   readonly identity: NodeIdentity;
   readonly clock: Clock;
   readonly random: Random;
-  /** The log of the other node that belongs to this one. */
-  readonly watchedBy?: (log: string) => string | undefined;
 }
 
-export function auditorOf({ store, identity, clock, random, watchedBy }: AuditorPorts): Auditor {
+export function auditorOf({ store, identity, clock, random }: AuditorPorts): Auditor {
+  const { node } = identity;
+  const peer = node === 'node1' ? 'node2' : 'node1';
   const believed = new Map<string, { readonly untilMs: number; readonly check: Promise<void> }>();
-  const ready = (log: string, watched = watchedBy?.(log)): Promise<void> => {
-    const name = `${log} ${watched}`;
-    const known = believed.get(name);
+  const ready = (organization: string): Promise<void> => {
+    const known = believed.get(organization);
     if (known !== undefined && clock() < known.untilMs) return known.check;
-    const check = checkReady(store, clock, log, watched);
+    const check = checkReady(store, clock, logOf(node, organization), logOf(peer, organization));
     const mine = { untilMs: clock() + readyForMs, check };
-    keepBounded(believed, name, mine);
+    keepBounded(believed, organization, mine);
     // A bad answer is not remembered: what it says may pass.
     check.catch(() => {
-      if (believed.get(name) === mine) believed.delete(name);
+      if (believed.get(organization) === mine) believed.delete(organization);
     });
     return check;
   };
-  const make = (log: string, facts: AuditFacts, payload: Bytes): Made => {
+  const make = (organization: string, facts: AuditFacts, payload: Bytes = new Uint8Array(0)): Made => {
+    const log = logOf(node, organization);
     const opening = { nonce: random(nonceBytes), payload };
     const timeMs = clock();
     const leaf = recordBytes(recordOf(log, timeMs, facts, commitmentOf(opening.nonce, payload)));
-    return { id: recordId(leaf), timeMs, leaf, opening };
+    return { id: recordId(leaf), organization, log, timeMs, leaf, opening };
   };
-  const receiptOf = (voice: Voice, log: string, { id, timeMs }: Made, event: string): Receipt => {
+  const receiptOf = (voice: Voice, { id, log, timeMs }: Made, event: string): Receipt => {
     const issued = String(clock());
-    const { node } = identity;
     const said = { type: 'planbok/audit-promise/v1', node, issued, log, record: id } as const;
     return { id, event, timeMs, promise: voice.attest<AuditPromise>(said) };
   };
   const together = togetherIn(store);
   return {
     ready,
-    async append(log, facts, payload = new Uint8Array(0)) {
-      const made = make(log, facts, payload);
+    async append(organization, facts, payload) {
+      const made = make(organization, facts, payload);
       const [event, voice] = await Promise.all([
-        together(log, facts.object, made),
+        together(facts.object, made),
         identity.voice(),
-        facts.phase === 'intent' ? ready(log) : undefined,
+        facts.phase === 'intent' ? ready(organization) : undefined,
       ]);
-      return receiptOf(voice, log, made, event);
+      return receiptOf(voice, made, event);
     },
-    async claim(log, name, facts) {
-      const made = make(log, facts, new Uint8Array(0));
+    async claim(organization, name, facts) {
+      const made = make(organization, facts);
       const [first, voice] = await Promise.all([
-        store.add(log, entryOf(name, [made])),
+        store.add(made.log, entryOf(name, [made])),
         identity.voice(),
-        facts.phase === 'intent' ? ready(log) : undefined,
+        facts.phase === 'intent' ? ready(organization) : undefined,
       ]);
-      return first ? receiptOf(voice, log, made, name) : undefined;
+      return first ? receiptOf(voice, made, name) : undefined;
     },
   };
 }
 
-async function checkReady(
-  store: AuditStore,
-  clock: Clock,
-  log: string,
-  watched: string | undefined,
-): Promise<void> {
+async function checkReady(store: AuditStore, clock: Clock, log: string, watched: string): Promise<void> {
   const refuse = (why: string, cause?: unknown) => new CustodyError('audit_unavailable', why, { cause });
   try {
     const [stopped, seen, waiting] = await Promise.all([
       store.stopped(log),
-      watched === undefined ? undefined : store.seen(watched),
+      store.seen(watched),
       oldestPendingMs(store, log),
     ]);
     if (stopped !== undefined) throw refuse(`the log is stopped: ${stopped}`);

@@ -28,7 +28,6 @@ import type { PeerRequest } from '../channel/serve.ts';
 import type { Node } from '../node.ts';
 import type { WitnessPort } from './ports.ts';
 import { logReader } from './proofs.ts';
-import { type Sequencer, sequencerOf } from './sequencer.ts';
 import { witnessOf } from './witness.ts';
 
 const json = (value: unknown): Bytes => utf8(JSON.stringify(value));
@@ -69,16 +68,6 @@ async function openPeerKey(node: Node, attested: Bytes, use: AuditKey['use'], na
 const attestedKey = async (node: Node, use: AuditKey['use'], name: string): Promise<Bytes> =>
   json((await node.audit.keys.key(use, name)).attested);
 
-const sequencerFor = (node: Node, witness?: WitnessPort): Sequencer =>
-  sequencerOf({
-    store: node.audit.store,
-    files: node.audit.files,
-    signer: async (log) => (await node.audit.keys.key('log', log)).signer,
-    clock: node.clock,
-    log: node.log,
-    ...(witness && { witness }),
-  });
-
 /** This node's word for a checkpoint of the peer's log. */
 const cosignFor = (node: Node, log: string, key: Bytes, request: CosignRequest): Promise<CosignAnswer> =>
   witnessOf({
@@ -114,7 +103,7 @@ export async function exchangeCheckpoints(node: Node, peer: Peer, organization: 
       return openPeerKey(node, witnessKey, 'witness', witnessName('node2'));
     },
   };
-  await sequencerFor(node, witness).drain(mine);
+  await node.audit.sequencer.drain(mine, witness);
   const seen = await node.audit.store.seen(theirs);
   const pulled = await ask({ organization, step: { case: 'pull', value: BigInt(seen?.size ?? 0) } });
   if (pulled.request === '') return;
@@ -122,6 +111,10 @@ export async function exchangeCheckpoints(node: Node, peer: Peer, organization: 
   const logKey = await attestedKey(node, 'witness', witnessName('node1'));
   await ask({ organization, logKey, step: { case: 'answer', value: encodeAnswer(answer) } });
 }
+
+/** Integrates this node's own log, which the other node cosigns when it is asked, or asks, next. */
+export const integrateOwn = ({ node, audit }: Node, organization: string): Promise<number> =>
+  audit.sequencer.drain(logOf(node, organization));
 
 /** Node 2's side. */
 export async function checkpoint(node: Node, { body }: PeerRequest): Promise<Bytes> {
@@ -138,7 +131,7 @@ export async function checkpoint(node: Node, { body }: PeerRequest): Promise<Byt
       return reply({ key, answer: encodeAnswer(answer) });
     }
     case 'pull': {
-      await sequencerFor(node).drain(mine);
+      await integrateOwn(node, organization);
       const request = await requestFrom(node, mine, Number(step.value));
       if (request === undefined) return reply({});
       return reply({ key: await attestedKey(node, 'log', mine), request: encodeCosignRequest(request) });
@@ -168,7 +161,7 @@ async function requestFrom(node: Node, log: string, oldSize: number): Promise<Co
 async function takeAnswer(node: Node, log: string, witnessKey: Bytes, answer: CosignAnswer): Promise<void> {
   const asked = (await node.audit.store.head(log))?.note;
   let used = false;
-  await sequencerFor(node, {
+  await node.audit.sequencer.cosign(log, {
     async ask(_, request) {
       const same = asked !== undefined && equalBytes(asked, request.checkpoint);
       if (used || !same) throw new CustodyError('node_unavailable', 'the witness was asked about another');
@@ -176,5 +169,5 @@ async function takeAnswer(node: Node, log: string, witnessKey: Bytes, answer: Co
       return answer;
     },
     key: () => openPeerKey(node, witnessKey, 'witness', witnessName('node1')),
-  }).cosign(log);
+  });
 }

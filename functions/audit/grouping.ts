@@ -14,6 +14,9 @@ const entryLimit = 32;
 /** A record and what its commitment hides. */
 export interface Made {
   readonly id: string;
+  readonly organization: string;
+  /** Of the organization at this node. */
+  readonly log: string;
   readonly timeMs: number;
   readonly leaf: Bytes;
   readonly opening: Opening;
@@ -21,6 +24,7 @@ export interface Made {
 
 export const entryOf = (name: string, records: readonly [Made, ...Made[]]): NewEntry => ({
   name,
+  organization: records[0].organization,
   timeMs: records[0].timeMs,
   leaves: records.map(({ leaf }) => leaf),
   openings: records.map(({ opening }) => opening),
@@ -33,10 +37,10 @@ interface Waiting {
 }
 
 /** Appends a record, and resolves to its event: the name of its entry and, above 0, its place there. */
-export function togetherIn(store: AuditStore): (log: string, object: string, made: Made) => Promise<string> {
+export function togetherIn(store: AuditStore): (object: string, made: Made) => Promise<string> {
   const queues = new Map<string, Waiting[]>();
-  const write = async (log: string, [first, ...others]: readonly [Waiting, ...Waiting[]]): Promise<void> => {
-    const { id: name } = first.made;
+  const write = async ([first, ...others]: readonly [Waiting, ...Waiting[]]): Promise<void> => {
+    const { id: name, log } = first.made;
     const waiting = [first, ...others];
     try {
       const entry = entryOf(name, [first.made, ...others.map(({ made }) => made)]);
@@ -47,22 +51,22 @@ export function togetherIn(store: AuditStore): (log: string, object: string, mad
       for (const { reject } of waiting) reject(error);
     }
   };
-  const drain = async (key: string, log: string, queue: Waiting[]): Promise<void> => {
+  const drain = async (key: string, queue: Waiting[]): Promise<void> => {
     for (;;) {
       const [first, ...others] = queue.splice(0, entryLimit);
       if (first === undefined) break;
-      await write(log, [first, ...others]);
+      await write([first, ...others]);
     }
     queues.delete(key);
   };
-  return (log, object, made) =>
+  return (object, made) =>
     new Promise((resolve, reject) => {
-      const key = `${log} ${object}`;
+      const key = `${made.log} ${object}`;
       const known = queues.get(key);
       const queue = known ?? [];
       queue.push({ made, resolve, reject });
       if (known !== undefined) return;
       queues.set(key, queue);
-      void drain(key, log, queue);
+      void drain(key, queue);
     });
 }

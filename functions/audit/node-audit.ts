@@ -15,12 +15,13 @@ import { auditorOf, type Receipt } from './append.ts';
 import { keepBounded } from './bounded.ts';
 import { type AuditKeys, auditKeys } from './keys.ts';
 import type { WriteOnce } from './ports.ts';
-import { sequencerOf } from './sequencer.ts';
+import { type Sequencer, sequencerOf } from './sequencer.ts';
 
 export interface NodeAudit {
   readonly store: AuditStore;
   readonly keys: AuditKeys;
   readonly files: WriteOnce;
+  readonly sequencer: Sequencer;
   /**
    * A record in the log of an organization at this node. An intent needs a log that is not stopped and not
    * behind; what is behind is integrated here and now, where no sequencer runs beside.
@@ -51,7 +52,6 @@ export interface NodeAuditPorts {
 export function nodeAudit(ports: NodeAuditPorts): NodeAudit {
   const { table, vault, identity, spki, clock, random, log, node } = ports;
   const { files = writeOnceTable(table) } = ports;
-  const peer = node === 'node1' ? 'node2' : 'node1';
   const store = auditOver(table);
   const purposeOf = (key: string) => ({ purpose: 'audit', key, epoch: 0 }) as const;
   const sealer = {
@@ -60,29 +60,26 @@ export function nodeAudit(ports: NodeAuditPorts): NodeAudit {
       vault.open(purposeOf(name), utf8(name), sealed),
   };
   const keys = auditKeys({ table, sealer, identity, spki, clock, random });
-  const watched = new Map<string, string>();
   const served = new Map<string, true>();
-  const auditor = auditorOf({ store, identity, clock, random, watchedBy: (name) => watched.get(name) });
+  const auditor = auditorOf({ store, identity, clock, random });
   const signer = async (name: string) => (await keys.key('log', name)).signer;
-  const catchingUp = sequencerOf({ store, files, signer, clock, log });
+  const sequencer = sequencerOf({ store, files, signer, clock, log });
   const prepared = async <T>(
     organization: string,
     { phase }: AuditFacts,
-    run: (log: string) => Promise<T>,
+    run: () => Promise<T>,
   ): Promise<T> => {
-    const name = logOf(node, organization);
-    keepBounded(watched, name, logOf(peer, organization));
     if (phase === 'intent')
-      await auditor.ready(name).catch(async (error: unknown) => {
+      await auditor.ready(organization).catch(async (error: unknown) => {
         log.warn('audit log not ready', { reason: error instanceof Error ? error.message : '' });
         try {
-          await catchingUp.drain(name);
+          await sequencer.drain(logOf(node, organization));
         } catch (cause) {
           throw new CustodyError('audit_unavailable', 'integration is behind', { cause });
         }
       });
     try {
-      return await run(name);
+      return await run();
     } finally {
       keepBounded(served, organization, true);
     }
@@ -91,6 +88,7 @@ export function nodeAudit(ports: NodeAuditPorts): NodeAudit {
     store,
     keys,
     files,
+    sequencer,
     pendingOrganizations() {
       const names = [...served.keys()];
       served.clear();
@@ -98,8 +96,8 @@ export function nodeAudit(ports: NodeAuditPorts): NodeAudit {
     },
     stillPending: (organization) => keepBounded(served, organization, true),
     append: (organization, facts, payload) =>
-      prepared(organization, facts, (name) => auditor.append(name, facts, payload)),
+      prepared(organization, facts, () => auditor.append(organization, facts, payload)),
     claim: (organization, once, facts) =>
-      prepared(organization, facts, (name) => auditor.claim(name, once, facts)),
+      prepared(organization, facts, () => auditor.claim(organization, once, facts)),
   };
 }

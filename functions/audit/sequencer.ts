@@ -36,8 +36,6 @@ export interface SequencerPorts {
   readonly store: AuditStore;
   readonly files: WriteOnce;
   readonly signer: (log: string) => Promise<NoteSigner>;
-  /** Absent where no other node is: nothing is cosigned then. */
-  readonly witness?: WitnessPort;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -50,10 +48,13 @@ export type Pass =
 export interface Sequencer {
   /** One batch, at most. @throws {CustodyError} `audit_unavailable`, `storage_unavailable`; a later pass goes on */
   pass(log: string): Promise<Pass>;
-  /** Passes until nothing is pending, then has the result cosigned. The number of records integrated. */
-  drain(log: string): Promise<number>;
+  /**
+   * Passes until nothing is pending, then has the result cosigned if a witness is at hand. The number of records
+   * integrated.
+   */
+  drain(log: string, witness?: WitnessPort): Promise<number>;
   /** Has the newest checkpoint cosigned now, also if it was before: with a new time. False if it was not. */
-  cosign(log: string): Promise<boolean>;
+  cosign(log: string, witness: WitnessPort): Promise<boolean>;
 }
 
 export function sequencerOf(ports: SequencerPorts): Sequencer {
@@ -86,22 +87,23 @@ export function sequencerOf(ports: SequencerPorts): Sequencer {
     return { state: 'integrated', count: after.size - after.from, size: after.size };
   };
 
-  const cosign = async (log: string): Promise<boolean> =>
-    ports.witness !== undefined && (await requestCosignature(ports, reader, ports.witness, log));
+  const cosign = (log: string, witness: WitnessPort): Promise<boolean> =>
+    requestCosignature(ports, reader, witness, log);
 
   return {
     pass,
     cosign,
-    async drain(log) {
+    async drain(log, witness) {
       let total = 0;
       for (;;) {
         const result = await pass(log);
         if (result.state === 'integrated') total += result.count;
         if (result.state === 'idle') break;
       }
+      if (witness === undefined) return total;
       // What an earlier one integrated may have been left without a cosignature.
       const [head, cosigned] = await Promise.all([store.head(log), store.cosigned(log)]);
-      if (head !== undefined && cosigned?.size !== head.size) await cosign(log);
+      if (head !== undefined && cosigned?.size !== head.size) await cosign(log, witness);
       return total;
     },
   };

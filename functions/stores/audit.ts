@@ -3,7 +3,8 @@
  * item of its own, written once with one put and never changed but for its index; one head per log, which only
  * a compare-and-swap moves; what was cosigned, and what this node has seen of the logs of the other.
  *
- *   <log>/entry/<name>   {data, timeMs, nonce<i>, payload<i>, from?}   `list` = <log>/pending, then <log>/entries
+ *   <log>/entry/<name>   {data, timeMs, organization, nonce<i>, payload<i>, from?}
+ *                        `list` = <log>/pending, then <log>/entries
  *   <log>/head           {size, from, note, names, namesFrom, edge<level>, full<level>}
  *   <log>/cosigned       {size, note}
  *   <log>/seen           {size, root, note, seenMs, refused?}
@@ -24,6 +25,8 @@ import type { Item, Table, Value } from '../ports.ts';
 export interface NewEntry {
   /** Letters, digits, `-` and `_`. */
   readonly name: string;
+  /** Whose log it is: names it to what integrates (`audit/stream.ts`). */
+  readonly organization: string;
   /** Of the first record. */
   readonly timeMs: number;
   /** Canonical records, 1 to 32. */
@@ -200,9 +203,10 @@ export function auditOver(table: Table): AuditStore {
   };
 }
 
-const contentOf = ({ timeMs, leaves, openings }: NewEntry): Item => ({
+const contentOf = ({ timeMs, organization, leaves, openings }: NewEntry): Item => ({
   data: encodeEntries(leaves),
   timeMs,
+  organization,
   ...Object.fromEntries(
     openings.flatMap((opening, i) =>
       opening === undefined
@@ -220,6 +224,7 @@ function entryOf(item: Item): StoredEntry {
   const leaves = decodeEntries(item['data'] as Bytes);
   return {
     name: id.slice(id.lastIndexOf('/') + 1),
+    organization: item['organization'] as string,
     timeMs: item['timeMs'] as number,
     leaves,
     openings: leaves.map((_, i) => {

@@ -10,18 +10,19 @@ import { administered, deniedToOthers, noGrants } from './key-policy.ts';
 
 export interface IdentityKeyProps {
   readonly node: 'node1' | 'node2';
-  readonly role: IRole;
+  /** Of the node's functions that speak for it: the node's own, and its sequencer. */
+  readonly roles: readonly IRole[];
   readonly administrators: readonly string[];
 }
 
 export class IdentityKey extends Construct {
   readonly keyArn: string;
 
-  constructor(scope: Construct, id: string, { node, role, administrators }: IdentityKeyProps) {
+  constructor(scope: Construct, id: string, { node, roles, administrators }: IdentityKeyProps) {
     super(scope, id);
     const sign = new PolicyStatement({
       sid: 'NodeSigns',
-      principals: [role],
+      principals: [...roles],
       actions: ['kms:Sign'],
       resources: ['*'],
       conditions: {
@@ -30,7 +31,7 @@ export class IdentityKey extends Construct {
     });
     const read = new PolicyStatement({
       sid: 'NodeReads',
-      principals: [role],
+      principals: [...roles],
       actions: ['kms:GetPublicKey'],
       resources: ['*'],
     });
@@ -44,7 +45,7 @@ export class IdentityKey extends Construct {
           administered(Stack.of(this), administrators),
           sign,
           read,
-          deniedToOthers(role, ['kms:Sign', 'kms:CreateGrant']),
+          deniedToOthers(roles, ['kms:Sign', 'kms:CreateGrant']),
           noGrants(),
         ],
       }),

@@ -31,15 +31,15 @@ export const administered = (stack: Stack, administrators: readonly string[]): P
     resources: ['*'],
   });
 
-/** No other principal, whatever IAM says. */
-export const deniedToOthers = (role: IRole, actions: readonly string[]): PolicyStatement =>
+/** No principal but these, whatever IAM says. */
+export const deniedToOthers = (roles: readonly IRole[], actions: readonly string[]): PolicyStatement =>
   new PolicyStatement({
     sid: 'DenyEveryoneElse',
     effect: Effect.DENY,
     principals: [new AnyPrincipal()],
     actions: [...actions],
     resources: ['*'],
-    conditions: { ArnNotEquals: { 'aws:PrincipalArn': role.roleArn } },
+    conditions: { ArnNotEquals: { 'aws:PrincipalArn': roles.map((role) => role.roleArn) } },
   });
 
 /** A grant would get around the policy. */

@@ -14,6 +14,8 @@ export interface NodeKeysProps {
   readonly node: 'node1' | 'node2';
   /** The role of the node's function. */
   readonly role: IRole;
+  /** The role of the node's sequencer. */
+  readonly sequencer: IRole;
   /** Roles of other programs that use the node's tables. */
   readonly readers: readonly IRole[];
   readonly administrators: readonly string[];
@@ -24,11 +26,12 @@ export class NodeKeys extends Construct {
   /** What the node's function knows of its keys. */
   readonly environment: Readonly<Record<string, string>>;
 
-  constructor(scope: Construct, id: string, { node, role, readers, administrators }: NodeKeysProps) {
+  constructor(scope: Construct, id: string, props: NodeKeysProps) {
     super(scope, id);
-    const share = new ShareKey(this, 'Share', { node, role, administrators });
-    const identity = new IdentityKey(this, 'Identity', { node, role, administrators });
-    this.table = new TableKey(this, 'Table', { administrators, roles: [role, ...readers] }).key;
+    const { node, role, sequencer, readers, administrators } = props;
+    const share = new ShareKey(this, 'Share', { node, role, sequencer, administrators });
+    const identity = new IdentityKey(this, 'Identity', { node, roles: [role, sequencer], administrators });
+    this.table = new TableKey(this, 'Table', { administrators, roles: [role, sequencer, ...readers] }).key;
     this.environment = {
       PLANBOK_NODE: node,
       PLANBOK_SHARE_KEY: share.keyArn,

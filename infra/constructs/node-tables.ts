@@ -3,7 +3,7 @@
  * @module
  */
 import { RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { AttributeType, Billing, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { AttributeType, Billing, StreamViewType, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import {
   AnyPrincipal,
   Effect,
@@ -61,6 +61,13 @@ export class NodeTables extends Construct {
     }
   }
 
+  /** ARN of the stream of a table that has one. */
+  streamArn(name: TableName): string {
+    const arn = this.tables.get(name)?.tableStreamArn;
+    if (arn === undefined) throw new TypeError(`the table ${name} has no stream`);
+    return arn;
+  }
+
   private table(name: TableName, spec: TableSpec, { prefix, key, node }: NodeTablesProps): TableV2 {
     return new TableV2(this, name, {
       tableName: prefix + name,
@@ -68,6 +75,7 @@ export class NodeTables extends Construct {
       ...(spec.range && { sortKey: string(spec.range) }),
       ...(spec.listed && { globalSecondaryIndexes: [index('byList', 'list'), index('byParent', 'parent')] }),
       ...(spec.expiring && { timeToLiveAttribute: 'ttl' }),
+      ...(spec.streamed && { dynamoStream: StreamViewType.NEW_IMAGE }),
       billing: Billing.onDemand(),
       encryption: TableEncryptionV2.customerManagedKey(key),
       pointInTimeRecoverySpecification: spec.recoverable

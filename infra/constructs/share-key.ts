@@ -1,6 +1,6 @@
 /**
- * The key that wraps the data keys of a node's shares. Only the node's own function uses it, only with the
- * encryption context that names what it opens.
+ * The key that wraps the data keys of a node's shares. Only the node's own function uses it, and its sequencer for the
+ * keys of logs, each only with the encryption context that names what it opens.
  * @module
  */
 import { RemovalPolicy, Stack } from 'aws-cdk-lib';
@@ -13,6 +13,8 @@ export interface ShareKeyProps {
   readonly node: 'node1' | 'node2';
   /** The role of the node's function; made before the key, and never replaced without it. */
   readonly role: IRole;
+  /** The role of the node's sequencer. */
+  readonly sequencer: IRole;
   readonly administrators: readonly string[];
   /** Id of the VPC endpoint that requests must come through. */
   readonly sourceVpce?: string;
@@ -23,29 +25,31 @@ const contextKeys = ['planbok:app', 'planbok:node', 'planbok:purpose', 'planbok:
 export class ShareKey extends Construct {
   readonly keyArn: string;
 
-  constructor(scope: Construct, id: string, { node, role, administrators, sourceVpce }: ShareKeyProps) {
+  constructor(scope: Construct, id: string, props: ShareKeyProps) {
     super(scope, id);
-    const use = new PolicyStatement({
-      sid: 'NodeOnly',
-      principals: [role],
-      actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
-      resources: ['*'],
-      conditions: {
-        StringEquals: {
-          'kms:EncryptionContext:planbok:app': 'planbok',
-          'kms:EncryptionContext:planbok:node': node,
-          'kms:EncryptionContext:planbok:purpose': ['share', 'dkg', 'hedge', 'audit'],
-          ...(sourceVpce !== undefined && { 'aws:SourceVpce': sourceVpce }),
+    const { node, role, sequencer, administrators, sourceVpce } = props;
+    const use = (sid: string, principal: IRole, purposes: readonly string[]) =>
+      new PolicyStatement({
+        sid,
+        principals: [principal],
+        actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
+        resources: ['*'],
+        conditions: {
+          StringEquals: {
+            'kms:EncryptionContext:planbok:app': 'planbok',
+            'kms:EncryptionContext:planbok:node': node,
+            'kms:EncryptionContext:planbok:purpose': [...purposes],
+            ...(sourceVpce !== undefined && { 'aws:SourceVpce': sourceVpce }),
+          },
+          // Present, whatever they are ...
+          Null: {
+            'kms:EncryptionContext:planbok:key': 'false',
+            'kms:EncryptionContext:planbok:epoch': 'false',
+          },
+          // ... and nothing besides.
+          'ForAllValues:StringEquals': { 'kms:EncryptionContextKeys': contextKeys },
         },
-        // Present, whatever they are ...
-        Null: {
-          'kms:EncryptionContext:planbok:key': 'false',
-          'kms:EncryptionContext:planbok:epoch': 'false',
-        },
-        // ... and nothing besides.
-        'ForAllValues:StringEquals': { 'kms:EncryptionContextKeys': contextKeys },
-      },
-    });
+      });
     const crypto = [
       'kms:Decrypt',
       'kms:Encrypt',
@@ -60,8 +64,10 @@ export class ShareKey extends Construct {
       policy: new PolicyDocument({
         statements: [
           administered(Stack.of(this), administrators),
-          use,
-          deniedToOthers(role, crypto),
+          use('NodeOnly', role, ['share', 'dkg', 'hedge', 'audit']),
+          // The keys of logs are sealed under this key too; the sequencer opens nothing else.
+          use('LogsOnly', sequencer, ['audit']),
+          deniedToOthers([role, sequencer], crypto),
           noGrants(),
         ],
       }),

@@ -23,7 +23,7 @@ test('32 writers over DynamoDB, one sequencer beside them: an export that verifi
   const { node1, node2 } = await auditPair({ node1: { table, files: writeOnceTable(table) } });
   const perWriter = slow ? 200 : 15;
   const sequencer = node1.sequencer();
-  await node2.auditor.append(node2.log, facts({ operation: '' }));
+  await node2.auditor.append(organization, facts({ operation: '' }));
   await node2.sequencer().drain(node2.log);
   const from = performance.now();
   let writing = true;
@@ -37,7 +37,7 @@ test('32 writers over DynamoDB, one sequencer beside them: an export that verifi
   await Promise.all(
     Array.from({ length: 32 }, async () => {
       for (let i = 0; i < perWriter; i++)
-        await node1.auditor.append(node1.log, facts({ operation: '', phase: 'denied' }));
+        await node1.auditor.append(organization, facts({ operation: '', phase: 'denied' }));
     }),
   );
   const appended = (performance.now() - from) / 1_000;

@@ -77,7 +77,7 @@ async function expectLog(node: AuditNode, receipts: readonly Named[]): Promise<v
 describe('a record', () => {
   test('is durable with one put, and promised; the promise verifies against the identity alone', async () => {
     const { node1 } = await auditPair();
-    const { id, event, promise } = await node1.auditor.append(node1.log, facts(), utf8('Jane Doe'));
+    const { id, event, promise } = await node1.auditor.append(organization, facts(), utf8('Jane Doe'));
     const stored = await node1.store.find(node1.log, event);
     const [leaf] = stored?.leaves ?? [];
     const [opening] = stored?.openings ?? [];
@@ -115,7 +115,7 @@ describe('a record', () => {
   test('what a commitment hides is erased without a trace in the tree', async () => {
     const pair = await auditPair();
     const { node1 } = pair;
-    const append = (name: string) => node1.auditor.append(node1.log, facts(), utf8(name));
+    const append = (name: string) => node1.auditor.append(organization, facts(), utf8(name));
     const [first, ...others] = await Promise.all(['first', 'Jane Doe', 'John Doe'].map(append));
     const [jane, john] = others as [Receipt, Receipt];
     await node1.sequencer().drain(node1.log);
@@ -139,7 +139,7 @@ describe('the sequencer', () => {
     for (let i = 0; i < 600; i += 3) {
       // Two of an object that come at once, and one that is alone: entries of one record and of more.
       const objects = ['wal_a', 'wal_b', 'wal_b'];
-      const receipts = objects.map((object) => node1.auditor.append(node1.log, facts({ object })));
+      const receipts = objects.map((object) => node1.auditor.append(organization, facts({ object })));
       made.push(...(await Promise.all(receipts)));
       if (i % 97 === 0) await sequencer.drain(node1.log);
     }
@@ -205,7 +205,7 @@ describe('the sequencer', () => {
     await Promise.all(
       Array.from({ length: writers }, async () => {
         for (let i = 0; i < perWriter; i++)
-          made.push(await node1.auditor.append(node1.log, facts({ phase: 'denied' })));
+          made.push(await node1.auditor.append(organization, facts({ phase: 'denied' })));
       }),
     );
     const appended = performance.now();
@@ -237,11 +237,11 @@ describe('the sequencer', () => {
     const count = (name: string) => void counts.set(name, (counts.get(name) ?? 0) + 1);
     const table = around(memoryTable(auditTable), count, () => {});
     const { node1 } = await auditPair({ node1: { table } });
-    await node1.auditor.append(node1.log, facts());
+    await node1.auditor.append(organization, facts());
     const sequencer = node1.sequencer();
     await sequencer.drain(node1.log);
     counts.clear();
-    for (let i = 0; i < 200; i++) await node1.auditor.append(node1.log, facts());
+    for (let i = 0; i < 200; i++) await node1.auditor.append(organization, facts());
     expect([counts.get('put'), counts.get('update')]).toEqual([200, undefined]);
     await sequencer.drain(node1.log);
     // The head, and what was cosigned.
@@ -255,7 +255,7 @@ describe('the sequencer', () => {
     const made: Named[] = [];
     const append = async (n: number) => {
       const receipts = Array.from({ length: n }, (_, i) =>
-        node1.auditor.append(node1.log, facts({ object: `wal_${i % 3}` })),
+        node1.auditor.append(organization, facts({ object: `wal_${i % 3}` })),
       );
       made.push(...(await Promise.all(receipts)));
     };
@@ -301,7 +301,7 @@ describe('the sequencer', () => {
     for (const effect of [true, false]) {
       const inner = memoryTable(auditTable);
       const { node1 } = await auditPair({ node1: { table: inner } });
-      const receipt = await node1.auditor.append(node1.log, facts());
+      const receipt = await node1.auditor.append(organization, facts());
       let lose = true;
       const table: Table = {
         ...inner,
@@ -324,7 +324,7 @@ describe('the sequencer', () => {
 
   test('an altered pending record stops the log, with an alarm', async () => {
     const { node1 } = await auditPair();
-    const { event } = await node1.auditor.append(node1.log, facts());
+    const { event } = await node1.auditor.append(organization, facts());
     const other = recordBytes(recordOf('planbok.node1/other', 1, facts(), random(32)));
     for (const data of [encodeEntries([other]), encodeEntries([utf8('{}')]), new Uint8Array(0)]) {
       await node1.table.update({ id: `${node1.log}/entry/${event}` }, { set: { data } });
@@ -337,7 +337,9 @@ describe('the sequencer', () => {
     const { node1 } = await auditPair();
     const append = (n: number) =>
       Promise.all(
-        Array.from({ length: n }, (_, i) => node1.auditor.append(node1.log, facts({ object: `wal_${i}` }))),
+        Array.from({ length: n }, (_, i) =>
+          node1.auditor.append(organization, facts({ object: `wal_${i}` })),
+        ),
       );
     const [first] = await append(3);
     await node1.sequencer().drain(node1.log);
@@ -351,12 +353,12 @@ describe('the sequencer', () => {
   test('a name is taken once: of fifty that claim it at a time one has it', async () => {
     const { node1 } = await auditPair();
     const claims = await Promise.all(
-      Array.from({ length: 50 }, () => node1.auditor.claim(node1.log, 'session', facts())),
+      Array.from({ length: 50 }, () => node1.auditor.claim(organization, 'session', facts())),
     );
     const [won, ...others] = claims.filter((receipt) => receipt !== undefined);
     expect([won?.event, others]).toEqual(['session', []]);
     await node1.sequencer().drain(node1.log);
-    expect(await node1.auditor.claim(node1.log, 'session', facts())).toBeUndefined();
+    expect(await node1.auditor.claim(organization, 'session', facts())).toBeUndefined();
     await expectLog(node1, [won as Receipt]);
   });
 });
@@ -364,15 +366,15 @@ describe('the sequencer', () => {
 describe('nothing begins', () => {
   test('when integration is more than 10 s behind; and again when it has caught up', async () => {
     const { node1, time } = await auditPair();
-    await node1.auditor.append(node1.log, facts());
+    await node1.auditor.append(organization, facts());
     time.nowMs += 10_000;
-    await node1.auditor.append(node1.log, facts());
+    await node1.auditor.append(organization, facts());
     time.nowMs += 1_001;
-    expect(await codeOf(node1.auditor.append(node1.log, facts()))).toBe('audit_unavailable');
+    expect(await codeOf(node1.auditor.append(organization, facts()))).toBe('audit_unavailable');
     // What must be recorded though nothing begins is recorded.
-    await node1.auditor.append(node1.log, facts({ phase: 'denied' }));
+    await node1.auditor.append(organization, facts({ phase: 'denied' }));
     await node1.sequencer().drain(node1.log);
-    await node1.auditor.append(node1.log, facts());
+    await node1.auditor.append(organization, facts());
   });
 
   test('when the store does not answer', async () => {
@@ -388,7 +390,7 @@ describe('nothing begins', () => {
           },
         },
       });
-      expect(await codeOf(node1.auditor.append(node1.log, facts()))).toBe('audit_unavailable');
+      expect(await codeOf(node1.auditor.append(organization, facts()))).toBe('audit_unavailable');
     }
   });
 });
@@ -426,8 +428,8 @@ describe('write-once files', () => {
       // A whole log in files.
       const pair = await auditPair({ node1: { files } });
       const { node1, node2 } = pair;
-      for (let i = 0; i < 300; i++) await node1.auditor.append(node1.log, facts({ operation: '' }));
-      await node2.auditor.append(node2.log, facts({ operation: '' }));
+      for (let i = 0; i < 300; i++) await node1.auditor.append(organization, facts({ operation: '' }));
+      await node2.auditor.append(organization, facts({ operation: '' }));
       await node1.sequencer().drain(node1.log);
       await node2.sequencer().drain(node2.log);
       const exported = exportFiles({ node1: await exportOf(node1), node2: await exportOf(node2) });
@@ -435,7 +437,7 @@ describe('write-once files', () => {
       expect(verifyExport(exported, { organization, identities }).findings).toEqual([]);
       // A file that was changed is not taken for the one that was written.
       const changed: WriteOnce = { ...files, get: async () => utf8('changed') };
-      await node1.auditor.append(node1.log, facts());
+      await node1.auditor.append(organization, facts());
       const put = files.put;
       const clash: WriteOnce = { ...changed, put: async (n, b) => (await put(n, b)) && false };
       expect(await codeOf(node1.sequencer({ files: clash }).drain(node1.log))).toBe('audit_unavailable');

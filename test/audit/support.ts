@@ -52,7 +52,12 @@ export interface AuditNode {
   readonly identity: Bytes;
   readonly alarms: string[];
   /** A sequencer of its own memory over the same stores, or over others. */
-  sequencer(over?: { readonly store?: AuditStore; readonly files?: WriteOnce }): Sequencer;
+  sequencer(over?: { readonly store?: AuditStore; readonly files?: WriteOnce }): {
+    readonly pass: Sequencer['pass'];
+    /** With the other node as its witness. */
+    drain(log: string): Promise<number>;
+    cosign(log: string): Promise<boolean>;
+  };
 }
 
 export interface Pair {
@@ -103,11 +108,9 @@ export async function auditPair(stores: Partial<Record<NodeName, Stores>> = {}):
       store,
       files,
       signer: async (of: string) => (await keys.key('log', of)).signer,
-      witness: port,
       clock,
       log,
     };
-    const watchedBy = (of: string) => logOf(of.startsWith('planbok.node1') ? 'node2' : 'node1', organization);
     return {
       node,
       log: logOf(node, organization),
@@ -115,7 +118,7 @@ export async function auditPair(stores: Partial<Record<NodeName, Stores>> = {}):
       store,
       files,
       keys,
-      auditor: auditorOf({ store, identity, clock, random, watchedBy }),
+      auditor: auditorOf({ store, identity, clock, random }),
       witness: witnessOf({
         store,
         signer: async () => (await keys.key('witness', witnessName(node))).signer,
@@ -126,7 +129,14 @@ export async function auditPair(stores: Partial<Record<NodeName, Stores>> = {}):
       }),
       identity: spki,
       alarms,
-      sequencer: (over = {}) => sequencerOf({ ...ports, ...over }),
+      sequencer(over = {}) {
+        const sequencer = sequencerOf({ ...ports, ...over });
+        return {
+          pass: sequencer.pass,
+          drain: (of) => sequencer.drain(of, port),
+          cosign: (of) => sequencer.cosign(of, port),
+        };
+      },
     };
   };
   const node1 = await make('node1');

@@ -47,8 +47,8 @@ async function scene(n: number): Promise<Scene> {
     const operation = toBase64url(random(32));
     time.nowMs += 10;
     for (const node of [node1, node2]) {
-      const intent = await node.auditor.append(node.log, facts({ operation }), utf8('Jane'));
-      await node.auditor.append(node.log, facts({ operation, phase: 'outcome', previous: intent.id }));
+      const intent = await node.auditor.append(organization, facts({ operation }), utf8('Jane'));
+      await node.auditor.append(organization, facts({ operation, phase: 'outcome', previous: intent.id }));
       if (node === node1 && i === 0) {
         promises.push(intent.promise);
         const stored = await node.store.find(node.log, intent.event);
@@ -229,7 +229,7 @@ describe('a log that both nodes signed', () => {
     const broken = exportFiles({ ...nodes, node1: { ...rest, records, checkpoint } });
     expect(codes(broken, pins)).toContain('promise_broken');
     // A promise younger than the cosignature can tell is not judged.
-    const young = await pair.node1.auditor.append(pair.node1.log, facts({ phase: 'denied' }));
+    const young = await pair.node1.auditor.append(organization, facts({ phase: 'denied' }));
     const promises = [young.promise];
     const verdict = verifyExport(exportFiles({ ...nodes, node1: { ...nodes.node1, promises } }), pins);
     expect([verdict.ok, verdict.undecided]).toEqual([true, 1]);
@@ -239,8 +239,8 @@ describe('a log that both nodes signed', () => {
     const { pair, pins } = await scene(2);
     const { node1, node2 } = pair;
     const operation = toBase64url(random(32));
-    const begun = await node2.auditor.append(node2.log, facts({ operation }));
-    await node2.auditor.append(node2.log, facts({ operation, phase: 'outcome', previous: begun.id }));
+    const begun = await node2.auditor.append(organization, facts({ operation }));
+    await node2.auditor.append(organization, facts({ operation, phase: 'outcome', previous: begun.id }));
     await node2.sequencer().drain(node2.log);
     const nodes = { node1: await exportOf(node1), node2: await exportOf(node2) };
     const early = verifyExport(exportFiles(nodes), pins);
@@ -253,12 +253,12 @@ describe('a log that both nodes signed', () => {
     expect(late.findings.map(({ code }) => code)).toEqual(['effect_without_peer']);
     expect(late.findings[0]?.detail).toContain(operation);
     // One intent covers one effect, not two.
-    await node1.auditor.append(node1.log, facts({ operation }));
+    await node1.auditor.append(organization, facts({ operation }));
     await settle(pair);
     expect(codes(exportFiles({ node1: await exportOf(node1), node2: await exportOf(node2) }), pins)).toEqual(
       [],
     );
-    await node2.auditor.append(node2.log, facts({ operation, phase: 'outcome', previous: begun.id }));
+    await node2.auditor.append(organization, facts({ operation, phase: 'outcome', previous: begun.id }));
     await settle(pair);
     const twice = exportFiles({ node1: await exportOf(node1), node2: await exportOf(node2) });
     expect(codes(twice, pins)).toEqual(['effect_without_peer']);
@@ -268,7 +268,7 @@ describe('a log that both nodes signed', () => {
     const { pair, pins } = await scene(1);
     const { node1, node2 } = pair;
     const previous = toBase64url(random(32));
-    await node1.auditor.append(node1.log, facts({ phase: 'outcome', operation: '', previous }));
+    await node1.auditor.append(organization, facts({ phase: 'outcome', operation: '', previous }));
     await settle(pair);
     const files = exportFiles({ node1: await exportOf(node1), node2: await exportOf(node2) });
     expect(codes(files, pins)).toEqual(['effect_without_intent']);

@@ -16,7 +16,7 @@ import { continuation } from '../../shared/audit/proof.ts';
 import { parseCosignRequest } from '../../shared/audit/witness.ts';
 import { type Bytes, utf8 } from '../../shared/bytes.ts';
 import { CustodyError } from '../../shared/errors.ts';
-import { auditPair, auditTable, facts, random } from './support.ts';
+import { auditPair, auditTable, facts, organization, random } from './support.ts';
 
 const codeOf = async (run: Promise<unknown>): Promise<string> =>
   run.then(
@@ -129,7 +129,7 @@ describe('a witness', () => {
       const { node1, node2, time } = await auditPair({ node1: { table } });
       let back = async () => {};
       for (let i = 1; i <= 6; i++) {
-        await node1.auditor.append(node1.log, facts({ phase: 'denied' }));
+        await node1.auditor.append(organization, facts({ phase: 'denied' }));
         await node1.sequencer().drain(node1.log);
         if (i === size) back = save();
       }
@@ -138,7 +138,7 @@ describe('a witness', () => {
       expect(await codeOf(node1.sequencer().cosign(node1.log))).toBe('audit_unavailable');
       expect(node1.alarms).toEqual(['audit log stopped']);
       expect(node2.alarms).toEqual(['audit log of the peer went back']);
-      expect(await codeOf(node1.auditor.append(node1.log, facts()))).toBe('audit_unavailable');
+      expect(await codeOf(node1.auditor.append(organization, facts()))).toBe('audit_unavailable');
       expect(await codeOf(node1.sequencer().pass(node1.log))).toBe('audit_unavailable');
     }
   });
@@ -150,7 +150,7 @@ describe('a witness', () => {
     const forgetful = { put: (n: string, b: Bytes) => files.put(n, b), get: (n: string) => files.get(n) };
     const { node1, node2 } = await auditPair({ node1: { table, files: forgetful } });
     const grow = async (n: number) => {
-      for (let i = 0; i < n; i++) await node1.auditor.append(node1.log, facts({ phase: 'denied' }));
+      for (let i = 0; i < n; i++) await node1.auditor.append(organization, facts({ phase: 'denied' }));
       return node1.sequencer().drain(node1.log);
     };
     await grow(3);
@@ -161,8 +161,8 @@ describe('a witness', () => {
     // Longer than what the witness saw, from a beginning that it also saw: only the proof tells.
     expect(await codeOf(grow(4))).toBe('audit_unavailable');
     expect(node2.alarms).toEqual(['audit log of the peer refused']);
-    expect(await codeOf(node2.auditor.append(node2.log, facts()))).toBe('audit_unavailable');
-    expect(await codeOf(node1.auditor.append(node1.log, facts()))).toBe('audit_unavailable');
+    expect(await codeOf(node2.auditor.append(organization, facts()))).toBe('audit_unavailable');
+    expect(await codeOf(node1.auditor.append(organization, facts()))).toBe('audit_unavailable');
   });
 
   test('cosigns one of two heads', async () => {
@@ -179,10 +179,10 @@ describe('a witness', () => {
   test('asks for the size it has seen, cosigns the same again, and nothing that is not the log', async () => {
     const { node1, node2, time, network } = await auditPair();
     const sequencer = node1.sequencer();
-    await node1.auditor.append(node1.log, facts({ phase: 'denied' }));
+    await node1.auditor.append(organization, facts({ phase: 'denied' }));
     await sequencer.drain(node1.log);
     network.cut = true;
-    await node1.auditor.append(node1.log, facts({ phase: 'denied' }));
+    await node1.auditor.append(organization, facts({ phase: 'denied' }));
     await sequencer.drain(node1.log);
     expect((await node1.store.cosigned(node1.log))?.size).toBe(1);
     network.cut = false;
@@ -210,7 +210,7 @@ describe('a witness', () => {
     const { node1 } = await auditPair();
     const roots: { size: number; root: Bytes }[] = [];
     for (let i = 0; i < 9; i++) {
-      await node1.auditor.append(node1.log, facts({ phase: 'denied' }));
+      await node1.auditor.append(organization, facts({ phase: 'denied' }));
       await node1.sequencer().drain(node1.log);
       const head = await node1.store.head(node1.log);
       roots.push(parseCheckpoint(parseNote(head?.note as Bytes).text));

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import canonicalize from 'canonicalize';
-import { exchangeCheckpoints } from '../../functions/audit/exchange.ts';
+import { exchangeCheckpoints, integrateOwn } from '../../functions/audit/exchange.ts';
 import { type TableName, tables } from '../../functions/tables.ts';
 import { access, type ProgramName } from '../../infra/access.ts';
 import { fromHex, toBase64url } from '../../shared/bytes.ts';
@@ -29,8 +29,9 @@ function watch(world: World) {
     node1: {},
     node2: {},
     api: {},
+    sequencer: {},
   };
-  let front: ProgramName = 'node1';
+  const front: Record<'node1' | 'node2', ProgramName> = { node1: 'node1', node2: 'node2' };
   for (const [node, { tables: own }] of [
     ['node1', world.node1],
     ['node2', world.node2],
@@ -40,7 +41,7 @@ function watch(world: World) {
         const table = own[name] as any;
         const original = table[method].bind(table);
         table[method] = (...args: unknown[]) => {
-          const program = node === 'node1' ? front : node;
+          const program = front[node];
           seen[program][name] ??= new Set();
           seen[program][name].add(action);
           return original(...args);
@@ -48,10 +49,10 @@ function watch(world: World) {
       }
   const { fetch } = world;
   world.fetch = (request) => {
-    front = programOf(request.method, request.path);
+    front.node1 = programOf(request.method, request.path);
     return fetch(request);
   };
-  return seen;
+  return { seen, front };
 }
 
 const sorted = (by: Partial<Record<string, Iterable<string>>>) =>
@@ -59,7 +60,7 @@ const sorted = (by: Partial<Record<string, Iterable<string>>>) =>
 
 test('a role may do with each table what its program does, and nothing else', async () => {
   const world = await twoNodes();
-  const seen = watch(world);
+  const { seen, front } = watch(world);
   const alice = owner(world);
   await world.fetch(await alice.found());
 
@@ -109,8 +110,15 @@ test('a role may do with each table what its program does, and nothing else', as
   const reused = walletSetOperation(alice.organization, idempotencyKey, other);
   expect((await world.fetch(await alice.ask('/v1/wallet-sets', other, reused))).status).toBe(422);
 
-  // Both audit logs are integrated and cosigned.
+  // A log that nobody integrated for long is integrated by the node itself; then the sequencers come.
+  world.clockMs += 61_000;
+  const late = await world.fetch(await askSignature(alice, wallet, hello(wallet.blockchain)));
+  expect(late.status).toBe(201);
+  front.node1 = 'sequencer';
   await exchangeCheckpoints(world.lead.node, world.lead.peer, alice.organization);
+  front.node2 = 'sequencer';
+  await integrateOwn(world.second, alice.organization);
+  front.node2 = 'node2';
 
   for (const path of [
     '/v1/organization',
@@ -126,6 +134,6 @@ test('a role may do with each table what its program does, and nothing else', as
   ])
     expect((await world.fetch(await alice.get(path))).status).toBe(200);
 
-  for (const program of ['node1', 'node2', 'api'] as const)
+  for (const program of ['node1', 'node2', 'api', 'sequencer'] as const)
     expect([program, sorted(seen[program])]).toEqual([program, sorted(access[program])]);
 });

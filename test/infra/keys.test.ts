@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
-import { Role } from 'aws-cdk-lib/aws-iam';
+import { type IRole, Role } from 'aws-cdk-lib/aws-iam';
 import type { EncryptionContext } from '../../functions/ports.ts';
 import { type Purpose, vaultOf } from '../../functions/stores/vault.ts';
 import { ShareKey } from '../../infra/constructs/share-key.ts';
@@ -26,12 +26,11 @@ function keyOf(node: 'node1' | 'node2', what: string) {
 }
 
 const nodes = ['node1', 'node2'] as const;
-const roleArn = (node: 'node1' | 'node2') => ({
-  'Fn::GetAtt': [
-    Object.keys(stacks[node].ofType('AWS::IAM::Role')).find((id) => id.startsWith('NodeRole')),
-    'Arn',
-  ],
+const roleArn = (node: 'node1' | 'node2', role = 'NodeRole') => ({
+  'Fn::GetAtt': [Object.keys(stacks[node].ofType('AWS::IAM::Role')).find((id) => id.startsWith(role)), 'Arn'],
 });
+/** Of the node's function, and of its sequencer. */
+const both = (node: 'node1' | 'node2') => [roleArn(node), roleArn(node, 'SequencerRole')];
 
 const administration = [
   'kms:CancelKeyDeletion',
@@ -53,6 +52,35 @@ const administratorsOf = (node: 'node1' | 'node2') => {
   ];
 };
 
+/** What a role may do with the share key: with this encryption context, and for these purposes. */
+const used = (node: 'node1' | 'node2', sid: string, role: unknown, purposes: unknown) => ({
+  Sid: sid,
+  Effect: 'Allow',
+  Principal: { AWS: role },
+  Action: ['kms:Decrypt', 'kms:GenerateDataKey'],
+  Resource: '*',
+  Condition: {
+    StringEquals: {
+      'kms:EncryptionContext:planbok:app': 'planbok',
+      'kms:EncryptionContext:planbok:node': node,
+      'kms:EncryptionContext:planbok:purpose': purposes,
+    },
+    Null: {
+      'kms:EncryptionContext:planbok:key': 'false',
+      'kms:EncryptionContext:planbok:epoch': 'false',
+    },
+    'ForAllValues:StringEquals': {
+      'kms:EncryptionContextKeys': [
+        'planbok:app',
+        'planbok:node',
+        'planbok:purpose',
+        'planbok:key',
+        'planbok:epoch',
+      ],
+    },
+  },
+});
+
 describe.each(nodes)('the share key of %s', (node) => {
   test('its policy is exactly this: administrators without cryptography, the node with its context', () => {
     expect(keyOf(node, 'wraps the data keys').statements).toEqual([
@@ -63,40 +91,15 @@ describe.each(nodes)('the share key of %s', (node) => {
         Action: administration,
         Resource: '*',
       },
-      {
-        Sid: 'NodeOnly',
-        Effect: 'Allow',
-        Principal: { AWS: roleArn(node) },
-        Action: ['kms:Decrypt', 'kms:GenerateDataKey'],
-        Resource: '*',
-        Condition: {
-          StringEquals: {
-            'kms:EncryptionContext:planbok:app': 'planbok',
-            'kms:EncryptionContext:planbok:node': node,
-            'kms:EncryptionContext:planbok:purpose': ['share', 'dkg', 'hedge', 'audit'],
-          },
-          Null: {
-            'kms:EncryptionContext:planbok:key': 'false',
-            'kms:EncryptionContext:planbok:epoch': 'false',
-          },
-          'ForAllValues:StringEquals': {
-            'kms:EncryptionContextKeys': [
-              'planbok:app',
-              'planbok:node',
-              'planbok:purpose',
-              'planbok:key',
-              'planbok:epoch',
-            ],
-          },
-        },
-      },
+      used(node, 'NodeOnly', roleArn(node), ['share', 'dkg', 'hedge', 'audit']),
+      used(node, 'LogsOnly', roleArn(node, 'SequencerRole'), 'audit'),
       {
         Sid: 'DenyEveryoneElse',
         Effect: 'Deny',
         Principal: { AWS: '*' },
         Action: ['kms:CreateGrant', 'kms:Decrypt', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'],
         Resource: '*',
-        Condition: { ArnNotEquals: { 'aws:PrincipalArn': roleArn(node) } },
+        Condition: { ArnNotEquals: { 'aws:PrincipalArn': both(node) } },
       },
       {
         Sid: 'DenyGrants',
@@ -123,6 +126,15 @@ describe.each(nodes)('the share key of %s', (node) => {
       expect(admits(condition, other)).toBe(false);
     }
     expect(admits(condition, {})).toBe(false);
+  });
+
+  test('the sequencer opens the keys of logs with it, and nothing else', async () => {
+    const { statements } = keyOf(node, 'wraps the data keys');
+    const condition = statements.find(({ Sid }) => Sid === 'LogsOnly')?.Condition ?? {};
+    for (const purpose of ['share', 'dkg', 'hedge', 'audit'] as const) {
+      const context = await contextOf(node, { purpose, key: 'k', epoch: 0 });
+      expect([purpose, admits(condition, context)]).toEqual([purpose, purpose === 'audit']);
+    }
   });
 
   test('it is kept when the stack goes, and rotates', () => {
@@ -161,16 +173,20 @@ function admits(condition: NonNullable<Statement['Condition']>, context: Encrypt
 
 test('the share key may be bound to one VPC endpoint', () => {
   const stack = new Stack(newApp(), 'One', { env: { account: '111111111111', region: 'eu-central-1' } });
-  const role = Role.fromRoleArn(stack, 'Role', 'arn:aws:iam::111111111111:role/node');
-  new ShareKey(stack, 'Key', { node: 'node1', role, administrators: [], sourceVpce: 'vpce-1234567890' });
+  const [role, sequencer] = ['node', 'sequencer'].map((name) =>
+    Role.fromRoleArn(stack, name, `arn:aws:iam::111111111111:role/${name}`),
+  ) as [IRole, IRole];
+  const sourceVpce = 'vpce-1234567890';
+  new ShareKey(stack, 'Key', { node: 'node1', role, sequencer, administrators: [], sourceVpce });
   const [key] = Object.values(Template.fromStack(stack).findResources('AWS::KMS::Key'));
-  expect(key?.['Properties'].KeyPolicy.Statement[1].Condition.StringEquals).toMatchObject({
-    'aws:SourceVpce': 'vpce-1234567890',
-  });
+  for (const i of [1, 2])
+    expect(key?.['Properties'].KeyPolicy.Statement[i].Condition.StringEquals).toMatchObject({
+      'aws:SourceVpce': sourceVpce,
+    });
 });
 
 describe.each(nodes)('the other keys of %s', (node) => {
-  test('the identity key signs with P-256, for the node alone, and makes no grants', () => {
+  test('the identity key signs with P-256, for the node and its sequencer alone, and makes no grants', () => {
     const { resource, statements } = keyOf(node, 'identity');
     expect(resource.Properties).toMatchObject({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' });
     expect(resource).toMatchObject({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' });
@@ -180,7 +196,7 @@ describe.each(nodes)('the other keys of %s', (node) => {
       {
         Sid: 'NodeSigns',
         Effect: 'Allow',
-        Principal: { AWS: roleArn(node) },
+        Principal: { AWS: both(node) },
         Action: 'kms:Sign',
         Resource: '*',
         Condition: {
@@ -190,7 +206,7 @@ describe.each(nodes)('the other keys of %s', (node) => {
       {
         Sid: 'NodeReads',
         Effect: 'Allow',
-        Principal: { AWS: roleArn(node) },
+        Principal: { AWS: both(node) },
         Action: 'kms:GetPublicKey',
         Resource: '*',
       },
@@ -200,7 +216,7 @@ describe.each(nodes)('the other keys of %s', (node) => {
         Principal: { AWS: '*' },
         Action: ['kms:CreateGrant', 'kms:Sign'],
         Resource: '*',
-        Condition: { ArnNotEquals: { 'aws:PrincipalArn': roleArn(node) } },
+        Condition: { ArnNotEquals: { 'aws:PrincipalArn': both(node) } },
       },
       {
         Sid: 'DenyGrants',

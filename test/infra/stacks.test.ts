@@ -29,6 +29,8 @@ const programs = [
   ['node1', 'node1'],
   ['node2', 'node2'],
   ['api', 'node1'],
+  ['sequencer', 'node1'],
+  ['sequencer', 'node2'],
 ] as const;
 
 const byName = (stack: Rendered, type: string, property: string, name: string): [string, Resource] => {
@@ -39,10 +41,13 @@ const byName = (stack: Rendered, type: string, property: string, name: string): 
   return found[0] as [string, Resource];
 };
 
+/** Both nodes have a sequencer: its name says whose it is. */
+const nameOf = (program: ProgramName, node: 'node1' | 'node2') =>
+  `planbok-example-${program}${program === 'sequencer' ? `-${node}` : ''}`;
 const functionOf = (program: ProgramName, node: 'node1' | 'node2') =>
-  byName(all[node], 'AWS::Lambda::Function', 'FunctionName', `planbok-example-${program}`);
+  byName(all[node], 'AWS::Lambda::Function', 'FunctionName', nameOf(program, node));
 const roleOf = (program: ProgramName, node: 'node1' | 'node2') =>
-  byName(all[node], 'AWS::IAM::Role', 'RoleName', `planbok-example-${program}`);
+  byName(all[node], 'AWS::IAM::Role', 'RoleName', nameOf(program, node));
 const tableOf = (name: string, node: 'node1' | 'node2') =>
   byName(all[node], 'AWS::DynamoDB::GlobalTable', 'TableName', `planbok-example-${node}-${name}`);
 
@@ -132,7 +137,8 @@ describe.each(nodes)('the tables of %s', (node) => {
       expect(Properties.SSESpecification).toEqual({ SSEEnabled: true, SSEType: 'KMS' });
       const key = replica.SSESpecification.KMSMasterKeyId['Fn::GetAtt'][0];
       expect(all[node].ofType('AWS::KMS::Key')[key]?.Properties.Description).toContain('encrypts the tables');
-      expect(Properties).not.toHaveProperty('StreamSpecification');
+      const streamed = Properties.TableName.endsWith('-audit');
+      expect(Properties.StreamSpecification).toEqual(streamed ? { StreamViewType: 'NEW_IMAGE' } : undefined);
     }
   });
 
@@ -172,7 +178,7 @@ describe.each(programs)('the program %s of %s', (program, node) => {
       MemorySize: 1769,
       Timeout: 29,
       Handler: 'index.handler',
-      ReservedConcurrentExecutions: config.concurrency[program],
+      ReservedConcurrentExecutions: program === 'sequencer' ? 1 : config.concurrency[program],
     });
     expect(Properties).not.toHaveProperty('VpcConfig');
   });
@@ -185,19 +191,23 @@ describe.each(programs)('the program %s of %s', (program, node) => {
         typeof value === 'string' ? value : 'arn:aws:kms:eu-central-1:111111111111:key/1',
       ]),
     );
-    const read = program === 'api' ? readProgramConfig(env) : readNodeConfig(program, env);
+    const read =
+      program === 'api'
+        ? readProgramConfig(env)
+        : readNodeConfig(program === 'sequencer' ? node : program, env);
     expect(read.local).toBe(false);
     expect(tableOf('keys', node)[1].Properties.TableName).toBe(`${read.tablePrefix}keys`);
   });
 
   test('may do with tables what the program does, from its own code only, and nothing by a wildcard', () => {
     const allowed: Record<string, string[]> = {};
-    const arnOf = `arn:aws:lambda:eu-central-1:${config.nodes[node].account}:function:planbok-example-${program}`;
+    const arnOf = `arn:aws:lambda:eu-central-1:${config.nodes[node].account}:function:${nameOf(program, node)}`;
     for (const { Effect, Action, Resource, Condition } of statementsOf(program, node)) {
       expect(Effect).toBe('Allow');
       const actions = list(Action).map(String);
       expect(actions.join()).not.toContain('*');
       if (actions[0]?.startsWith('logs:')) continue;
+      if (program === 'sequencer' && actions.some((action) => /Stream|Shard/.test(action))) continue;
       expect(Condition).toEqual({ ArnEquals: { 'lambda:SourceFunctionArn': arnOf } });
       for (const resource of list(Resource))
         for (const action of actions) {
@@ -233,6 +243,45 @@ test('the program that reads reaches neither shares, nor sessions, nor the keys 
   const names = Object.keys(functionOf('api', 'node1')[1].Properties.Environment.Variables);
   expect(names).toEqual(['PLANBOK_TABLE_PREFIX']);
 });
+
+test.each(nodes)(
+  'the sequencer of %s is woken by new entries of its audit table, and reads no other stream',
+  (node) => {
+    const [table] = tableOf('audit', node);
+    const stream = { 'Fn::GetAtt': [table, 'StreamArn'] };
+    const streams = statementsOf('sequencer', node).filter(({ Action }) =>
+      /Stream|Shard/.test(String(Action)),
+    );
+    expect(streams).toEqual([
+      {
+        Effect: 'Allow',
+        Action: ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'],
+        Resource: stream,
+      },
+      { Effect: 'Allow', Action: 'dynamodb:ListStreams', Resource: '*' },
+    ]);
+    const mappings = Object.values(all[node].ofType('AWS::Lambda::EventSourceMapping'));
+    expect(mappings.map(({ Properties }) => Properties)).toEqual([
+      {
+        FunctionName: { Ref: functionOf('sequencer', node)[0] },
+        EventSourceArn: stream,
+        StartingPosition: 'TRIM_HORIZON',
+        BatchSize: 1_000,
+        MaximumBatchingWindowInSeconds: 1,
+        FilterCriteria: {
+          Filters: [
+            {
+              Pattern: JSON.stringify({
+                eventName: ['INSERT'],
+                dynamodb: { NewImage: { organization: { S: [{ exists: true }] } } },
+              }),
+            },
+          ],
+        },
+      },
+    ]);
+  },
+);
 
 test('a node whose peer is not known yet does not start', () => {
   const { node1 } = render(exampleConfig('example-same-account'));

@@ -77,23 +77,24 @@ describe('cdk synth, offline and without credentials', () => {
     ]);
   });
 
-  test.each(['node1', 'node2', 'api'])('the bundle of %s is at most 2 MB', (program) => {
+  test.each(['node1', 'node2', 'api', 'sequencer-node1'])('the bundle of %s is at most 2 MB', (program) => {
     expect(statSync(bundleOf(program)).size).toBeLessThanOrEqual(2 * 1024 * 1024);
   });
 
-  /** One request to a bundle, in a process of its own that has no node_modules. */
-  const ask = async (program: string, httpMethod: string, path: string) => {
-    const event = { httpMethod, path, headers: {}, requestContext: { requestId: 'r', identity: {} } };
+  const ask = (program: string, httpMethod: string, path: string) =>
+    invoke(program, { httpMethod, path, headers: {}, requestContext: { requestId: 'r', identity: {} } });
+  /** One event for a bundle, in a process of its own that has no node_modules. */
+  const invoke = async (program: string, event: unknown, node = program) => {
     const script = `
       import { handler } from ${JSON.stringify(bundleOf(program))};
       const answer = await handler(${JSON.stringify(event)}, {});
-      process.stdout.write('\\n' + JSON.stringify(answer));`;
+      process.stdout.write('\\n' + JSON.stringify(answer ?? null));`;
     const { nodes } = JSON.parse(readFileSync('config/example-two-accounts.json', 'utf8'));
     const env = {
       ...offline,
       AWS_REGION: 'eu-central-1',
       PLANBOK_TABLE_PREFIX: 'planbok-',
-      PLANBOK_NODE: program,
+      PLANBOK_NODE: node,
       PLANBOK_SHARE_KEY: 'share',
       PLANBOK_IDENTITY_KEY: 'identity',
       PLANBOK_PEER_IDENTITY: nodes.node1.identity,
@@ -107,7 +108,7 @@ describe('cdk synth, offline and without credentials', () => {
     return JSON.parse(stdout.slice(stdout.lastIndexOf('\n')));
   };
 
-  test('each bundle starts by itself and answers: health, a refused founding, a refused peer', async () => {
+  test('each bundle starts by itself and answers: health, a refused founding, a refused peer, an empty stream', async () => {
     const health = await ask('api', 'GET', '/v1/health');
     expect([health.statusCode, JSON.parse(health.body)]).toEqual([
       200,
@@ -117,5 +118,7 @@ describe('cdk synth, offline and without credentials', () => {
     expect([founding.statusCode, JSON.parse(founding.body).code]).toEqual([400, 'json_invalid']);
     // Without certificates Node 2 answers nobody.
     expect((await ask('node2', 'POST', '/planbok.node.v1.NodeService/Sign1')).statusCode).toBe(403);
+    for (const node of ['node1', 'node2'])
+      expect(await invoke(`sequencer-${node}`, { Records: [] }, node)).toBeNull();
   }, 60_000);
 });
