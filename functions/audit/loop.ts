@@ -1,6 +1,6 @@
 /**
- * Integrates and cosigns beside the requests, in a program that runs all the time. On Lambda nothing runs
- * between requests: there, what lags is integrated before the next intent.
+ * Integrates and cosigns beside the requests, in a program that runs all the time. On AWS the stream of the table
+ * does that (`stream.ts`).
  * @module
  */
 import type { Peer } from '../channel/call.ts';

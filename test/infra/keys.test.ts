@@ -92,7 +92,7 @@ describe.each(nodes)('the share key of %s', (node) => {
         Resource: '*',
       },
       used(node, 'NodeOnly', roleArn(node), ['share', 'dkg', 'hedge', 'audit']),
-      used(node, 'LogsOnly', roleArn(node, 'SequencerRole'), 'audit'),
+      used(node, 'LogsOnly', roleArn(node, 'SequencerRole'), ['audit']),
       {
         Sid: 'DenyEveryoneElse',
         Effect: 'Deny',
