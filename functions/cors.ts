@@ -18,7 +18,7 @@ export const noPages: PageOrigins = { exact: [], local: false };
 
 const ours = 'content-type, content-digest, idempotency-key, signature-input, signature';
 /** What a page may read besides the body; the SDK reads the first two. */
-const exposed = 'date, retry-after, x-request-id, idempotent-replayed, ratelimit, ratelimit-policy';
+const exposed = 'date, retry-after, location, x-request-id, idempotent-replayed, ratelimit, ratelimit-policy';
 /** The longest that browsers keep it. */
 const maxAgeSeconds = 7_200;
 

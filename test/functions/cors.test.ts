@@ -40,7 +40,7 @@ describe('a page of another origin', () => {
     expect(headers).toMatchObject({ 'access-control-allow-origin': named, vary: 'origin' });
     const exposed = headers['access-control-expose-headers']?.split(', ');
     expect(exposed).toEqual(
-      expect.arrayContaining(['date', 'retry-after', 'x-request-id', 'idempotent-replayed']),
+      expect.arrayContaining(['date', 'retry-after', 'location', 'x-request-id', 'idempotent-replayed']),
     );
     expect(headers).not.toHaveProperty('access-control-allow-credentials');
   });

@@ -196,7 +196,7 @@ describe('a member with a passkey', () => {
     const payload = hello('SOL', 'approve me');
     const walletKey = { ...wallet, publicKey: fromHex(wallet.publicKey) };
     const decoded = decodePayload(payload, walletKey, { allowRawDigest: false });
-    const ask = (key: string, approvals: readonly object[]) => {
+    const ask = (key: string, approvals?: readonly object[]) => {
       const operation = signatureOperation(alice.organization, key, wallet, payload, decoded);
       return asking.ask(`/v1/wallets/${wallet.id}/signatures`, { payload, approvals }, operation);
     };
@@ -221,6 +221,22 @@ describe('a member with a passkey', () => {
     }
     const key = newKey();
     expect((await world.fetch(await ask(key, [approvedBy(key)]))).body).toMatchObject({ state: 'completed' });
+
+    // The same, kept at Node 1 until the passkey's word is there.
+    const waiting = newKey();
+    const { status, body: kept } = await world.fetch(await ask(waiting));
+    expect(status).toBe(202);
+    const decide = async (deviation?: Deviation) => {
+      const word = approvedBy(waiting, deviation);
+      return world.fetch(await who.post(`/v1/approvals/${kept.id}/decisions`, '', word));
+    };
+    for (const [name, deviation] of Object.entries(violations)) {
+      const { code } = (await decide(deviation)).body;
+      expect([name, ['signature_invalid', 'request_invalid'].includes(code)]).toEqual([name, true]);
+    }
+    expect((await world.fetch(await ask(waiting))).status).toBe(202);
+    expect((await decide()).status).toBe(201);
+    expect((await world.fetch(await ask(waiting))).body).toMatchObject({ state: 'completed' });
 
     for (const [name, deviation] of Object.entries(violations)) {
       const { reply } = await setPolicy(noPolicy, [await pia(deviation)]);

@@ -1,3 +1,4 @@
+import { sign } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { verifyWithOpenssl } from '../../functions/authenticate.ts';
 import { toBase64url, utf8 } from '../../shared/bytes.ts';
@@ -92,6 +93,11 @@ describe('an assertion in place of a signature', () => {
     expect(verdicts(container, { ...passkey.key, origins: ['https://example.org'] })).toEqual([false, false]);
     expect(verdicts(container, { ...passkey.key, rpId: 'example.com' })).toEqual([false, false]);
     expect(verdicts(container, { ...passkey.key, publicKey: 'AA' })).toEqual([false, false]);
+    // The key's own signature over the message, which no authenticator makes, is no assertion.
+    const plain = new Uint8Array(sign('sha256', message, { key: passkey.secret, dsaEncoding: 'ieee-p1363' }));
+    expect(verdicts(plain, { algorithm: 'ecdsa-p256-sha256', publicKey })).toEqual([true, true]);
+    expect(verdicts(plain)).toEqual([false, false]);
+    expect(verdicts(plain, { algorithm, publicKey })).toEqual([false, false]);
   });
 
   test('is told apart from what it is not, by the reason', () => {
@@ -266,7 +272,7 @@ describe('a passkey in the registry', () => {
     const { id: apiKey } = org.apiKey({ '*': ['view'] });
     const overlapUntil = iso(org.nowMs + day);
     const { algorithm, publicKey } = key;
-    for (const credential of [key, { algorithm, publicKey }] as any[]) {
+    for (const credential of [key, { ...key, scopes: ['view'] }, { algorithm, publicKey }] as any[]) {
       expect(org.refusal(org.owner, { kind: 'api_key.create', ...made, credential })).toBe(
         'statement_refused',
       );
