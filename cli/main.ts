@@ -38,6 +38,7 @@ import { walletsGet } from './commands/wallets-get.ts';
 import { walletsList } from './commands/wallets-list.ts';
 import { walletsProof } from './commands/wallets-proof.ts';
 import { walletsVerifyAddress } from './commands/wallets-verify-address.ts';
+import { webhooksCommands } from './commands/webhooks.ts';
 import { contextOf, type Session } from './context.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { type Io, processIo } from './io.ts';
@@ -64,6 +65,7 @@ export const commands: readonly Command[] = [
   ...credentialsCommands,
   ...apiKeysCommands,
   events,
+  ...webhooksCommands,
   chains,
   health,
   doctor,

@@ -148,7 +148,7 @@ export function auditLogsOf(session: Session, identities: Identities, store: Che
 /** @throws {Error} unless both pinned identities attested their keys */
 function keysOf(shown: Shown, identities: Identities, logs: Readonly<Record<NodeName, string>>): Keys {
   const of = (node: NodeName) => {
-    const key = (use: AuditKey['use'], name: string) =>
+    const key = (use: 'log' | 'witness', name: string) =>
       openAuditKey(shown[node].keys[use], { node, use, name }, fromBase64url(identities[node]));
     return { log: key('log', logs[node]), witness: key('witness', witnessOf(node)) };
   };

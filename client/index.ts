@@ -51,5 +51,7 @@ export type { Payload } from './prepare.ts';
 export type { Cosigner, RegistryClient, Stated } from './registry.ts';
 export type { Progress } from './session.ts';
 export type { Preview, Signature, SignRequest } from './signatures.ts';
+export { type VerifiedWebhook, verifyWebhook, WebhookError } from './verify-webhook.ts';
 export type { NewWalletSet, WalletSet } from './wallet-sets.ts';
 export type { AddressProofs, NewWallets, Wallet } from './wallets.ts';
+export type { NewWebhook, Webhook, WebhookChanges, WebhookDelivery } from './webhooks.ts';

@@ -23,6 +23,7 @@ import { type Line, type Progress, read, repeating, type Seen, type Session } fr
 import { signaturesOf } from './signatures.ts';
 import { walletSetsOf } from './wallet-sets.ts';
 import { walletsOf } from './wallets.ts';
+import { webhooksOf } from './webhooks.ts';
 
 export interface Connection {
   /** Base URL of the API, without a path. */
@@ -116,6 +117,7 @@ export class Planbok {
   readonly approvals: ReturnType<typeof approvalsOf>;
   readonly events: ReturnType<typeof eventsOf>;
   readonly audit: ReturnType<typeof auditOf>;
+  readonly webhooks: ReturnType<typeof webhooksOf>;
   readonly #session: Session;
 
   /** @throws {Error} if the identities are not two different P-256 public keys, or the URL has a path */
@@ -144,6 +146,7 @@ export class Planbok {
     this.apiKeys = apiKeysOf(registry, session);
     this.scopes = scopesOf(registry);
     this.events = eventsOf(session);
+    this.webhooks = webhooksOf(session, identities);
     this.organizations = organizationsOf(session);
     this.walletSets = walletSetsOf(session);
     this.wallets = walletsOf(session, identities);

@@ -189,13 +189,45 @@ async function sawMore({ seen }: Session, error: unknown): Promise<boolean> {
   return seen.newest.head !== head;
 }
 
+/**
+ * A change that needs no authorisation of an operation: the signed request says all.
+ * @throws {PlanbokError} with the idempotency key, under which it can be asked for again.
+ */
+export async function change<N extends RouteName>(
+  session: Session,
+  name: N,
+  asked: Asked,
+): Promise<Answer<N>> {
+  const idempotencyKey = asked.idempotencyKey ?? newIdempotencyKey(session);
+  try {
+    return await repeating(session, async () => {
+      const request = unsigned(name, { ...asked, idempotencyKey });
+      return exchange(session, name, await signHttpRequest(request, session.signer, freshTimes(session)));
+    });
+  } catch (error) {
+    if (!(error instanceof PlanbokError)) throw error;
+    throw new PlanbokError(error.code, error.message, { ...error, idempotencyKey, cause: error.cause });
+  }
+}
+
 /** All items of all pages, newest first, fetched as they are asked for. */
 export async function* pages<
-  N extends 'listWalletSets' | 'listWallets' | 'listSignatures' | 'listAuditEvents',
->(session: Session, name: N, query: Search): AsyncGenerator<Answer<N>['data'][number], void, undefined> {
+  N extends
+    | 'listWalletSets'
+    | 'listWallets'
+    | 'listSignatures'
+    | 'listAuditEvents'
+    | 'listWebhooks'
+    | 'listDeliveries',
+>(
+  session: Session,
+  name: N,
+  query: Search,
+  params: Parameters = {},
+): AsyncGenerator<Answer<N>['data'][number], void, undefined> {
   let cursor: string | undefined;
   do {
-    const page: Answer<N> = await read(session, name, { query: { ...query, cursor } });
+    const page: Answer<N> = await read(session, name, { params, query: { ...query, cursor } });
     yield* page.data as Answer<N>['data'][number][];
     cursor = page.nextCursor;
   } while (cursor !== undefined);

@@ -6,8 +6,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { errorCodes } from '#shared/errors.ts';
 import { catalog, ends, unnamed } from '#shared/events/catalog.ts';
-import { type Kind, kinds, roles } from '#shared/registry/kinds.ts';
-import { type ActorClass, actorClasses, roleScopes, statementTable } from '#shared/registry/roles.ts';
+import { type Kind, kinds, type Role, roles } from '#shared/registry/kinds.ts';
+import { type ActorClass, actorClasses, acts, roleScopes, statementTable } from '#shared/registry/roles.ts';
 import { scopes } from '#shared/registry/statement.ts';
 import { type Route, routes } from '#shared/wire/routes.ts';
 
@@ -17,12 +17,16 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
 const yes = (is: boolean): string => (is ? 'yes' : '');
 
 /** What a credential needs for a route, as people say it. */
-function ruleOf({ scope, on, signed, changes }: Route): string {
+function ruleOf({ scope, on, act, signed, changes }: Route): string {
   if (scope === 'public' && changes) return signed ? 'the key that founds' : "the statement's own signature";
   if (scope === 'public') return '—';
   const where = { every: 'every wallet set', some: 'some wallet set', one: 'its wallet set', none: '' };
-  return `\`${scope}\` on ${where[on]}`;
+  return `\`${scope}\` on ${where[on]}${act === undefined ? '' : `; ${acts[act].join(' or ')}`}`;
 }
+
+const mayAsk = ({ scope, act }: Route, role: Role): boolean =>
+  scope === 'public' ||
+  (roleScopes[role].includes(scope) && (act === undefined || acts[act].some((one) => one === role)));
 
 const parts: Readonly<Record<string, () => string>> = {
   errors: () =>
@@ -49,7 +53,7 @@ const parts: Readonly<Record<string, () => string>> = {
       (Object.values(routes) as Route[]).map((route) => [
         `\`${route.method} ${route.path}\``,
         ruleOf(route),
-        ...roles.map((role) => yes(route.scope === 'public' || roleScopes[role].includes(route.scope))),
+        ...roles.map((role) => yes(mayAsk(route, role))),
         route.program,
         route.summary,
       ]),

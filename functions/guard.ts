@@ -4,24 +4,26 @@
  * @module
  */
 import { refuse } from '#shared/registry/registry.ts';
-import { explain, may, walletSetsWith } from '#shared/registry/roles.ts';
+import { explain, explainAct, may, walletSetsWith } from '#shared/registry/roles.ts';
 import type { Route } from '#shared/wire/route.ts';
 import type { Actor } from './authenticate.ts';
 
-type Rule = Pick<Route, 'scope' | 'on'>;
+type Rule = Pick<Route, 'scope' | 'on' | 'act'>;
 
 /**
  * @param walletSet of the thing that is asked about, on routes `on: 'one'`; undefined while it is not known:
  * then the scope is needed on some wallet set at least
- * @throws {CustodyError} `scope_missing`
+ * @throws {CustodyError} `scope_missing`; `role_missing` on routes that are for some roles
  */
 export function assertMay(
   { registry, credentialId }: Actor,
-  { scope, on }: Rule,
+  { scope, on, act }: Rule,
   walletSet: string | undefined,
   nowMs: number,
 ): void {
   if (scope === 'public') return;
+  const closed = act && explainAct(registry, credentialId, act, nowMs);
+  if (closed !== undefined) refuse(closed);
   if (on === 'some' || (on === 'one' && walletSet === undefined)) {
     const { all, only } = walletSetsWith(registry, credentialId, scope, nowMs);
     if (all || only.length > 0) return;

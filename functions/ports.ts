@@ -78,6 +78,7 @@ export interface Tables {
   readonly resources: Table;
   readonly counters: Table;
   readonly audit: Table;
+  readonly webhooks: Table;
 }
 
 /** Bound to every data key by KMS and written to CloudTrail in clear: ids only. */

@@ -35,6 +35,8 @@ export const tables = {
   counters: { hash: 'counter', recoverable: false },
   /** Records, heads and keys of audit logs; what was seen of the other node's. Records of intents are also replay records. */
   audit: { hash: 'id', listed: true, recoverable: false, streamed: true },
+  /** Webhook endpoints with their keys and where their deliveries stand; attempts, which expire. */
+  webhooks: { hash: 'id', listed: true, recoverable: true, expiring: true },
 } as const satisfies Record<string, TableSpec>;
 
 export type TableName = keyof typeof tables;

@@ -27,6 +27,7 @@ export const access = {
     shares: ['GetItem', 'PutItem', 'DeleteItem'],
     sessions: ['PutItem'],
     idempotency: ['GetItem', 'PutItem', 'UpdateItem'],
+    webhooks: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'],
   },
   node2: {
     ...keeper,
@@ -44,5 +45,6 @@ export const access = {
     resources: ['GetItem', 'Query'],
     idempotency: ['GetItem'],
     audit: ['GetItem', 'Query'],
+    webhooks: ['GetItem', 'Query'],
   },
 } as const satisfies Record<ProgramName, TableAccess>;

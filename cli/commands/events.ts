@@ -1,20 +1,13 @@
 import type { PlanbokEvent } from '../../client/events.ts';
 import { escapeText } from '../../shared/chains/display.ts';
-import { type EventType, eventTypes } from '../../shared/events/catalog.ts';
-import { type Command, type Context, integerOf, listOf, UsageError } from '../command.ts';
+import { eventTypes } from '../../shared/events/catalog.ts';
+import { type Command, integerOf } from '../command.ts';
+import { eventTypesOf } from '../event-types.ts';
 import { limitOption } from '../listing.ts';
 import { table } from '../text.ts';
 
 const row = ({ created, type, object, data }: PlanbokEvent): string[] =>
   [created, type, object, data['actor'] ?? '', data['reason'] ?? ''].map(escapeText);
-
-function typesOf(context: Context): readonly EventType[] | undefined {
-  if (context.values['types'] === undefined) return undefined;
-  const named = listOf(context, 'types');
-  const unknown = named.find((name) => !(eventTypes as readonly string[]).includes(name));
-  if (unknown !== undefined) throw new UsageError(`no such type of event: ${unknown}`);
-  return named as readonly EventType[];
-}
 
 export const events: Command = {
   name: 'events',
@@ -29,7 +22,7 @@ export const events: Command = {
   async run(context) {
     const { io, values } = context;
     const most = integerOf(context, 'limit', 1, 100_000);
-    const types = typesOf(context);
+    const types = eventTypesOf(context);
     const cursor = values['cursor'];
     const follow = values['follow'] !== undefined;
     const limit = most ?? (follow ? Number.POSITIVE_INFINITY : 100);

@@ -239,5 +239,6 @@ export const dynamoTables = (client: DynamoDBClient, prefix: string): Tables => 
     resources: table('resources'),
     counters: table('counters'),
     audit: table('audit'),
+    webhooks: table('webhooks'),
   };
 };

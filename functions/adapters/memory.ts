@@ -126,6 +126,7 @@ export const memoryTables = (): Tables => ({
   resources: memoryTable(tables.resources),
   counters: memoryTable(tables.counters),
   audit: memoryTable(tables.audit),
+  webhooks: memoryTable(tables.webhooks),
 });
 
 /** The same context whatever the order of its members. */

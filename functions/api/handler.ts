@@ -11,10 +11,12 @@ import { http } from '../http.ts';
 import { rateLimiter } from '../rate-limit.ts';
 import { approvalsOver } from '../stores/approvals.ts';
 import { auditOver } from '../stores/audit.ts';
+import { deliveriesOver } from '../stores/deliveries.ts';
 import { idempotencyOver } from '../stores/idempotency.ts';
 import { ledgerOver } from '../stores/ledger.ts';
 import { registryOver } from '../stores/registry.ts';
 import { resourcesOver } from '../stores/resources.ts';
+import { endpointsOver } from '../stores/webhooks.ts';
 import { apiRoutes } from './routes.ts';
 
 /** Part of the deployed bundle. */
@@ -36,6 +38,10 @@ export const handler = http(
     idempotency: idempotencyOver(tables.idempotency, clock, 0),
     limiter,
     audit: { store: auditOver(tables.audit), files },
+    webhooks: {
+      endpoints: endpointsOver(tables.webhooks, clock),
+      deliveries: deliveriesOver(tables.webhooks, clock),
+    },
     clock,
     version,
   }),

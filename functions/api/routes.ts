@@ -26,10 +26,12 @@ import { firstEpoch, type Ledger } from '../stores/ledger.ts';
 import type { RegistryStore } from '../stores/registry.ts';
 import type { Resources, SignatureRecord, Wallet } from '../stores/resources.ts';
 import { type WalletSetState, walletSetView, walletView } from '../views.ts';
+import { webhookView } from '../webhooks/views.ts';
 import { getApproval, listApprovals } from './approvals.ts';
 import { type AuditReads, auditEvent, auditEvents, auditProof } from './audit.ts';
 import { events } from './events.ts';
 import { evaluate, policies, preview } from './preview.ts';
+import { deliveriesOf, type WebhookReads, webhooks } from './webhooks.ts';
 
 export interface ApiPorts {
   readonly registry: RegistryStore;
@@ -40,6 +42,7 @@ export interface ApiPorts {
   readonly limiter: RateLimiter;
   /** Of Node 1. */
   readonly audit: AuditReads;
+  readonly webhooks: WebhookReads;
   readonly clock: Clock;
   readonly version: string;
 }
@@ -214,6 +217,17 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
     listEvents: of(({ organization }, { query }) =>
       events(feed, organization, readQuery('listEvents', query)),
     ),
+    listWebhooks: of((actor, { query }) =>
+      webhooks(ports.webhooks, actor.organization, page(readQuery('listWebhooks', query)), clock()),
+    ),
+    getWebhook: of(async ({ organization }, { match }) => {
+      const { id } = readParams('getWebhook', match.params);
+      return webhookView(await ports.webhooks.endpoints.get(organization, id), clock());
+    }),
+    listDeliveries: of(({ organization }, { match, query }) => {
+      const { id } = readParams('listDeliveries', match.params);
+      return deliveriesOf(ports.webhooks, organization, id, page(readQuery('listDeliveries', query)));
+    }),
     getIdempotencyKey: of((actor, { match }) =>
       whatBecame(ports, actor, readParams('getIdempotencyKey', match.params).key),
     ),
@@ -254,7 +268,7 @@ async function stateOf({ ledger }: ApiPorts, walletSet: string): Promise<WalletS
 
 /** @throws {CustodyError} `idempotency_key_not_found` */
 async function whatBecame(
-  { idempotency, resources, approvals }: ApiPorts,
+  { idempotency, resources, approvals, webhooks: hooks }: ApiPorts,
   { organization }: Actor,
   key: string,
 ) {
@@ -264,12 +278,20 @@ async function whatBecame(
   const made =
     (await resources.findWalletSet(id)) ??
     (await resources.findWallet(id)) ??
-    (await resources.findSignature(id));
+    (await resources.findSignature(id)) ??
+    (await changedWebhook(hooks, id));
   if (made !== undefined) return { key, operation, state: 'completed', resources: [id], created };
   const held = derivedId('apr', fromBase64url(operation), 0);
   if ((await approvals.find(held)) !== undefined && record.state !== 'in_progress')
     return { key, operation, state: 'pending_approval', resources: [held], created };
   return { key, operation, state: record.state, resources: [], created };
+}
+
+/** What a request did to a webhook is named by both: `endpoint`, or `endpoint/request`. */
+async function changedWebhook({ endpoints }: WebhookReads, resource: string): Promise<unknown> {
+  const [id = '', request] = resource.split('/');
+  const endpoint = await endpoints.find(id);
+  return request === undefined || endpoint?.applied.includes(request) ? endpoint : undefined;
 }
 
 const kindsOf = {

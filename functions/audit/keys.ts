@@ -49,11 +49,14 @@ function privateKeyOf(seed: Bytes): KeyObject {
 const publicKeyOf = (key: KeyObject): Bytes =>
   new Uint8Array(createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32));
 
+/** Id of the item of a key. */
+export const keyItem = (use: AuditKey['use'], name: string): string => `${name}/key/${use}`;
+
 export function auditKeys(ports: KeyPorts): AuditKeys {
   const held = new Map<string, Promise<HeldKey>>();
   return {
     key(use, name) {
-      const id = `${name}/key/${use}`;
+      const id = keyItem(use, name);
       const known = held.get(id);
       if (known !== undefined) return known;
       const opening = openOrMake(ports, id, use, name);

@@ -21,6 +21,12 @@ export const actions = {
   createSignature: 'sign',
   decideApproval: 'approval.decide',
   cancelApproval: 'approval.cancel',
+  createWebhook: 'create_webhook',
+  updateWebhook: 'update_webhook',
+  deleteWebhook: 'delete_webhook',
+  rotateWebhookKey: 'rotate_webhook_key',
+  testWebhook: 'test_webhook',
+  redeliverWebhook: 'redeliver_webhook',
 } as const satisfies Partial<Record<RouteName, string>>;
 
 /** Runs what a request asks for; a refusal is recorded if its actor is known. */

@@ -9,6 +9,7 @@ import { http } from '../http.ts';
 import { nodeOf } from '../node.ts';
 import { admitting, rateLimiter } from '../rate-limit.ts';
 import { idempotencyOver } from '../stores/idempotency.ts';
+import { nodeWebhooks } from '../webhooks/node-webhooks.ts';
 import { node1Routes } from './routes.ts';
 
 const config = readNodeConfig('node1');
@@ -19,7 +20,9 @@ export const node = nodeOf({ ...ports, admit: admitting(limiter) }, { node: 'nod
 export const peer = peerOver({ ...ports, identity: node.identity, peerIdentity });
 const idempotency = idempotencyOver(ports.tables.idempotency, ports.clock, config.leaseMs);
 
-export const handler = http(node1Routes({ node, peer, idempotency }, config.invitation), {
+export const webhooks = nodeWebhooks(node, ports.tables.webhooks, config.local);
+
+export const handler = http(node1Routes({ node, peer, idempotency, webhooks }, config.invitation), {
   log: ports.log,
   limiter,
   origins: config.origins,

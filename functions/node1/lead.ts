@@ -8,11 +8,13 @@ import type { ActorRequest } from '#shared/intent/http-signature.ts';
 import type { Peer } from '../channel/call.ts';
 import type { Node } from '../node.ts';
 import type { Idempotency } from '../stores/idempotency.ts';
+import type { NodeWebhooks } from '../webhooks/node-webhooks.ts';
 
 export interface Lead {
   readonly node: Node;
   readonly peer: Peer;
   readonly idempotency: Idempotency;
+  readonly webhooks: NodeWebhooks;
 }
 
 /** An answer, and whether it is of an earlier request with the same idempotency key. */

@@ -5,7 +5,7 @@
 import { toBase64url } from '#shared/bytes.ts';
 import type { Answer as Reply } from '#shared/wire/routes.ts';
 import { refusalsRecorded } from '../audit/refusals.ts';
-import type { Handlers } from '../http.ts';
+import type { Handlers, HttpAnswer, HttpRequest, RouteHandler } from '../http.ts';
 import { cancelApproval, decideApproval } from './approvals.ts';
 import { auditCheckpoints, consistencyProof, exportAudit, tlog } from './audit.ts';
 import type { Lead } from './lead.ts';
@@ -14,6 +14,14 @@ import { createSignature } from './signatures.ts';
 import { createStatement, upToDate } from './statements.ts';
 import { createWalletSet } from './wallet-sets.ts';
 import { createWallets } from './wallets.ts';
+import {
+  createWebhook,
+  deleteWebhook,
+  redeliverWebhook,
+  rotateWebhookKey,
+  testWebhook,
+  updateWebhook,
+} from './webhooks.ts';
 
 /** @param invitation hex SHA-256 of the token that founding an organization needs; undefined: open */
 export const node1Routes = (lead: Lead, invitation?: string): Handlers<'node1'> => ({
@@ -31,10 +39,21 @@ export const node1Routes = (lead: Lead, invitation?: string): Handlers<'node1'> 
     refusalsRecorded(lead.node, request, () => upToDate(lead, request, () => cancelApproval(lead, request))),
   getAuditCheckpoints: (request) => auditCheckpoints(lead, request),
   getConsistencyProof: (request) => consistencyProof(lead, request),
+  createWebhook: ofWebhooks(lead, createWebhook),
+  updateWebhook: ofWebhooks(lead, updateWebhook),
+  deleteWebhook: ofWebhooks(lead, deleteWebhook),
+  rotateWebhookKey: ofWebhooks(lead, rotateWebhookKey),
+  testWebhook: ofWebhooks(lead, testWebhook),
+  redeliverWebhook: ofWebhooks(lead, redeliverWebhook),
   exportAudit: (request) => exportAudit(lead, request),
   getTlog: (request) => tlog(lead, request),
   getAttestations: async () => ({ body: await attestations(lead) }),
 });
+
+const ofWebhooks =
+  (lead: Lead, change: (lead: Lead, request: HttpRequest) => Promise<HttpAnswer>): RouteHandler =>
+  (request) =>
+    refusalsRecorded(lead.node, request, () => upToDate(lead, request, () => change(lead, request)));
 
 /** Node 1 knows its peer's identity by configuration, and says its own from its key. */
 async function attestations({ node }: Lead): Promise<Reply<'getAttestations'>> {

@@ -12,7 +12,7 @@ import type { EncryptionContext, KeyService, Random } from '../ports.ts';
 
 /** What a ciphertext is for. */
 export interface Purpose {
-  readonly purpose: 'share' | 'dkg' | 'hedge' | 'audit';
+  readonly purpose: 'share' | 'dkg' | 'hedge' | 'audit' | 'webhook';
   readonly key: string;
   readonly epoch: number;
 }

@@ -64,7 +64,7 @@ export class ShareKey extends Construct {
       policy: new PolicyDocument({
         statements: [
           administered(Stack.of(this), administrators),
-          use('NodeOnly', role, ['share', 'dkg', 'hedge', 'audit']),
+          use('NodeOnly', role, ['share', 'dkg', 'hedge', 'audit', 'webhook']),
           // The keys of logs are sealed under this key too; the sequencer opens nothing else.
           use('LogsOnly', sequencer, ['audit']),
           deniedToOthers([role, sequencer], crypto),

@@ -3,9 +3,12 @@
  * @module
  */
 import { programOf } from '#shared/wire/routes.ts';
+import { courierOf } from '../../functions/adapters/courier.ts';
 import { handler as api } from '../../functions/api/handler.ts';
 import { keepIntegrating } from '../../functions/audit/loop.ts';
-import { node, handler as node1, peer } from '../../functions/node1/handler.ts';
+import { node, handler as node1, peer, webhooks } from '../../functions/node1/handler.ts';
+import { dispatcherOf } from '../../functions/webhooks/dispatch.ts';
+import { keepDispatching } from '../../functions/webhooks/loop.ts';
 import { type LambdaHandler, startFront } from '../front.ts';
 import { runChild, setting } from './child.ts';
 
@@ -25,8 +28,10 @@ runChild(async () => {
   // A little above the largest body of a route: the handlers refuse with the route's own limit.
   const front = await startFront({ handler, port, maxBodyBytes: 1_200_000 });
   const stopIntegrating = keepIntegrating(node, peer);
+  const dispatcher = dispatcherOf({ node, webhooks, courier: courierOf({ local: true }) });
+  const stopDispatching = keepDispatching(dispatcher, node.log);
   const stop = async (): Promise<void> => {
-    await stopIntegrating();
+    await Promise.all([stopIntegrating(), stopDispatching()]);
     await front.close();
   };
   return { tells: { port: String(front.port) }, stop };

@@ -14,15 +14,18 @@ export interface AuditPromise extends Said {
   readonly record: string;
 }
 
-/** A node's Ed25519 key: of one log, or for cosigning every log of the other node. */
+/** A node's Ed25519 key: of one log, for cosigning every log of the other node, or of one webhook endpoint. */
 export interface AuditKey extends Said {
   readonly type: 'planbok/audit-key/v1';
-  readonly use: 'log' | 'witness';
-  /** Name of the key in notes: the origin of the log, or the name of the witness. */
+  readonly use: 'log' | 'witness' | 'webhook';
+  /** The origin of the log or the name of the witness, as in notes; of a webhook, {@link webhookKeyName}. */
   readonly name: string;
   /** base64url, 32 bytes. */
   readonly publicKey: string;
 }
+
+/** Name of the n-th key of a webhook endpoint. */
+export const webhookKeyName = (endpoint: string, n: number): string => `planbok.node1/${endpoint}/${n}`;
 
 /** Name of a node's witness key. */
 export const witnessOf = (node: NodeName): string => `planbok.${node}/witness`;

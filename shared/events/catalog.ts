@@ -56,6 +56,14 @@ export const catalog = {
   // Refused before it was known to be either.
   'approval.decide': row('approval', 'decided'),
   ...statements,
+  create_webhook: row('webhook', 'created'),
+  update_webhook: row('webhook', 'updated'),
+  delete_webhook: row('webhook', 'deleted'),
+  rotate_webhook_key: row('webhook', 'key_rotated'),
+  test_webhook: row('webhook', 'tested'),
+  redeliver_webhook: row('webhook', 'redelivered'),
+  /** By Node 1 itself, when a receiver is gone or failed for too long. */
+  disable_webhook: row('webhook', 'disabled'),
 } as const satisfies Readonly<Record<string, Row>>;
 
 /** Of actions that have no row. */

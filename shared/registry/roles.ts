@@ -67,7 +67,9 @@ export const ownerScopes: readonly Scope[] = ['sign_raw', 'approve'];
 export const administers: readonly Scope[] = ['view', 'create_wallet', 'sign'];
 
 /** Acts beside statements and scopes, and whose they are. */
-export const acts = { export: ['owner'] } as const satisfies Readonly<Record<string, readonly Role[]>>;
+export const acts = { export: ['owner'], webhooks: ['owner', 'admin'] } as const satisfies Readonly<
+  Record<string, readonly Role[]>
+>;
 export type Act = keyof typeof acts;
 
 /**
@@ -205,5 +207,5 @@ export function explainAct(
     within(administers, own).length === administers.length
   )
     return undefined;
-  return { code: 'role_missing', message: `${act} is for an ${acts[act].join(', ')}` };
+  return { code: 'role_missing', message: `${act}: for the roles ${acts[act].join(', ')}` };
 }

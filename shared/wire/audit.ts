@@ -39,11 +39,11 @@ export const auditProof = z.object({
   proof: z.array(base64url(32)).describe('RFC 6962 inclusion path, from the leaf up'),
 });
 
-const auditKey = z.strictObject({
+export const auditKey = z.strictObject({
   type: z.literal('planbok/audit-key/v1'),
   node: nodeName,
   issued: decimal.describe('Epoch milliseconds'),
-  use: z.enum(['log', 'witness']),
+  use: z.enum(['log', 'witness', 'webhook']),
   name: z.string(),
   publicKey: base64url(32),
 });

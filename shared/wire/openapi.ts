@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { errorCodes } from '../errors.ts';
+import { acts } from '../registry/roles.ts';
 import { problemDocument, problemMediaType } from './problem.ts';
 import { type Route, type RouteName, routes } from './routes.ts';
 
@@ -48,7 +49,7 @@ const header = (name: string, description: string): Schema => ({
 });
 
 function operation(name: RouteName, route: Route): Schema {
-  const { status, summary, scope, idempotent, maxBodyBytes, mediaType } = route;
+  const { status, summary, scope, act, idempotent, maxBodyBytes, mediaType } = route;
   const headers = [
     ...(idempotent
       ? [header('Idempotency-Key', 'Names the operation for 7 days: 1 to 128 of A-Z a-z 0-9 . _ ~ : -')]
@@ -60,7 +61,11 @@ function operation(name: RouteName, route: Route): Schema {
   return {
     operationId: name,
     summary,
-    ...(scope === 'public' ? { security: [] } : { description: `Needs the scope \`${scope}\`.` }),
+    ...(scope === 'public'
+      ? { security: [] }
+      : {
+          description: `Needs the scope \`${scope}\`${act === undefined ? '' : `; for the roles ${acts[act].join(', ')}`}.`,
+        }),
     parameters: [...parameters(route.params, 'path'), ...parameters(route.query, 'query'), ...headers],
     ...(maxBodyBytes > 0 ? { requestBody: { required: true, ...json(schemaOf(route.body, 'input')) } } : {}),
     responses: {

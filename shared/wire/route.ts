@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import type { ErrorCode } from '../errors.ts';
+import type { Act } from '../registry/roles.ts';
 import type { Scope } from '../registry/statement.ts';
 
 /** Which program serves it: `node1` leads the protocols and reaches Node 2, `api` reads. */
@@ -16,7 +17,7 @@ export type Program = 'api' | 'node1';
 export type Reach = 'every' | 'some' | 'one' | 'none';
 
 export interface Route {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** Absolute, with `{name}` for a parameter; `{name+}` at the end takes all segments that are left. */
   readonly path: string;
   readonly program: Program;
@@ -28,6 +29,8 @@ export interface Route {
   readonly signed: boolean;
   /** It is recorded in the audit log, and by whom it was asked for in vain. */
   readonly changes: boolean;
+  /** Besides: for the roles of this act alone. */
+  readonly act?: Act;
   /** Needs an `Idempotency-Key`. */
   readonly idempotent: boolean;
   /** 0: takes no body. */

@@ -11,11 +11,15 @@ import { from, id, page } from './fields.ts';
 import * as ask from './requests.ts';
 import * as answer from './resources.ts';
 import { change, large, open, type Program, type Route, read } from './route.ts';
+import * as hooks from './webhooks.ts';
 
 export type { Program, Route } from './route.ts';
 
 /** Whoever may not decide here, and what is decided already. */
 const ofApprovals = ['approver_refused', 'approval_closed', 'policy_denied'] as const;
+
+/** For some roles, and what is not theirs is not there. */
+const ofWebhooks = ['role_missing', 'webhook_not_found'] as const;
 
 const byId = z.strictObject({ id });
 
@@ -300,6 +304,115 @@ export const routes = {
     summary: 'What happened, oldest first, from a cursor on: for polling',
     query: happened.eventsQuery,
     response: happened.eventPage,
+  },
+  createWebhook: {
+    ...change,
+    path: '/v1/webhooks',
+    scope: 'view',
+    on: 'every',
+    act: 'webhooks',
+    errors: ['role_missing', 'webhook_url_refused', 'webhook_limit_reached'],
+    summary: 'Have events sent to a URL, signed by a key of its own (Standard Webhooks, Ed25519)',
+    body: hooks.createWebhook,
+    response: hooks.webhook,
+  },
+  listWebhooks: {
+    ...read,
+    path: '/v1/webhooks',
+    on: 'every',
+    act: 'webhooks',
+    errors: ['role_missing'],
+    summary: 'Webhooks, newest first',
+    query: hooks.listQuery,
+    response: hooks.webhookPage,
+  },
+  getWebhook: {
+    ...read,
+    path: '/v1/webhooks/{id}',
+    on: 'every',
+    act: 'webhooks',
+    errors: ofWebhooks,
+    summary: 'One webhook, its keys, and where its deliveries stand',
+    params: hooks.byId,
+    response: hooks.webhook,
+  },
+  updateWebhook: {
+    ...change,
+    method: 'PATCH',
+    path: '/v1/webhooks/{id}',
+    scope: 'view',
+    on: 'every',
+    act: 'webhooks',
+    errors: [...ofWebhooks, 'webhook_url_refused'],
+    status: 200,
+    summary: 'Change URL, name, types; switch it off, or on again; begin elsewhere in the feed',
+    params: hooks.byId,
+    body: hooks.updateWebhook,
+    response: hooks.webhook,
+  },
+  deleteWebhook: {
+    ...change,
+    method: 'DELETE',
+    path: '/v1/webhooks/{id}',
+    scope: 'view',
+    on: 'every',
+    act: 'webhooks',
+    errors: ofWebhooks,
+    maxBodyBytes: 0,
+    status: 200,
+    summary: 'Delete a webhook and its keys',
+    params: hooks.byId,
+    body: z.undefined(),
+    response: hooks.webhookDeleted,
+  },
+  rotateWebhookKey: {
+    ...change,
+    path: '/v1/webhooks/{id}/rotate',
+    scope: 'view',
+    on: 'every',
+    act: 'webhooks',
+    errors: ofWebhooks,
+    summary: 'Make a new key; the old one signs beside it for a while',
+    params: hooks.byId,
+    body: hooks.rotateWebhookKey,
+    response: hooks.webhook,
+  },
+  testWebhook: {
+    ...change,
+    path: '/v1/webhooks/{id}/test',
+    scope: 'view',
+    on: 'every',
+    act: 'webhooks',
+    errors: [...ofWebhooks, 'webhook_limit_reached'],
+    maxBodyBytes: 0,
+    summary: 'Send an event `webhook.test`, once',
+    params: hooks.byId,
+    body: z.undefined(),
+    response: hooks.deliveryQueued,
+  },
+  listDeliveries: {
+    ...read,
+    path: '/v1/webhooks/{id}/deliveries',
+    on: 'every',
+    act: 'webhooks',
+    errors: ofWebhooks,
+    summary: 'Attempts of the last 7 days, newest first',
+    params: hooks.byId,
+    query: hooks.listQuery,
+    response: hooks.deliveryPage,
+  },
+  redeliverWebhook: {
+    ...change,
+    path: '/v1/webhooks/{id}/deliveries/{delivery}/redeliver',
+    scope: 'view',
+    on: 'every',
+    act: 'webhooks',
+    errors: [...ofWebhooks, 'delivery_not_found', 'webhook_limit_reached'],
+    maxBodyBytes: 0,
+    summary: 'Send an event once more, out of turn, under the same id',
+    params: hooks.byDelivery,
+    body: z.undefined(),
+    response: hooks.deliveryQueued,
   },
   getIdempotencyKey: {
     ...read,

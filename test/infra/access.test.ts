@@ -2,6 +2,8 @@ import { expect, test } from '@jest/globals';
 import canonicalize from 'canonicalize';
 import { exchangeCheckpoints, integrateOwn } from '../../functions/audit/exchange.ts';
 import { type TableName, tables } from '../../functions/tables.ts';
+import { dispatcherOf } from '../../functions/webhooks/dispatch.ts';
+import type { Courier } from '../../functions/webhooks/ports.ts';
 import { access, type ProgramName } from '../../infra/access.ts';
 import { fromHex, toBase64url } from '../../shared/bytes.ts';
 import { decodePayload, type SignPayload } from '../../shared/chains/payload.ts';
@@ -119,6 +121,18 @@ test('a role may do with each table what its program does, and nothing else', as
   front.node2 = 'sequencer';
   await integrateOwn(world.second, alice.organization);
   front.node2 = 'node2';
+
+  // A webhook from its making to its end; what it is sent goes to nobody.
+  const hook = await world.fetch(await alice.post('/v1/webhooks', key(), { url: 'https://example.com/' }));
+  const hookPath = `/v1/webhooks/${hook.body.id}`;
+  expect((await world.fetch(await alice.post(`${hookPath}/test`, key(), new Uint8Array()))).status).toBe(201);
+  const { node, webhooks } = world.lead;
+  const courier: Courier = async () => ({ status: 200, durationMs: 1, response: '' });
+  const { due, serve } = dispatcherOf({ node, webhooks, courier });
+  for (const id of await due()) expect(await serve(id)).toBe(1);
+  for (const path of ['/v1/webhooks', hookPath, `${hookPath}/deliveries`])
+    expect((await world.fetch(await alice.get(path))).status).toBe(200);
+  expect((await world.fetch(await alice.delete(hookPath, key()))).status).toBe(200);
 
   for (const path of [
     '/v1/organization',

@@ -91,7 +91,7 @@ describe.each(nodes)('the share key of %s', (node) => {
         Action: administration,
         Resource: '*',
       },
-      used(node, 'NodeOnly', roleArn(node), ['share', 'dkg', 'hedge', 'audit']),
+      used(node, 'NodeOnly', roleArn(node), ['share', 'dkg', 'hedge', 'audit', 'webhook']),
       used(node, 'LogsOnly', roleArn(node, 'SequencerRole'), ['audit']),
       {
         Sid: 'DenyEveryoneElse',
@@ -113,7 +113,7 @@ describe.each(nodes)('the share key of %s', (node) => {
 
   test('what a vault asks with is admitted, and what differs from it in anything is not', async () => {
     const condition = keyOf(node, 'wraps the data keys').statements[1]?.Condition ?? {};
-    for (const purpose of ['share', 'dkg', 'hedge', 'audit'] as const) {
+    for (const purpose of ['share', 'dkg', 'hedge', 'audit', 'webhook'] as const) {
       const context = await contextOf(node, { purpose, key: 'wset_1', epoch: 3 });
       expect(admits(condition, context)).toBe(true);
       for (const name of Object.keys(context)) {
@@ -131,7 +131,7 @@ describe.each(nodes)('the share key of %s', (node) => {
   test('the sequencer opens the keys of logs with it, and nothing else', async () => {
     const { statements } = keyOf(node, 'wraps the data keys');
     const condition = statements.find(({ Sid }) => Sid === 'LogsOnly')?.Condition ?? {};
-    for (const purpose of ['share', 'dkg', 'hedge', 'audit'] as const) {
+    for (const purpose of ['share', 'dkg', 'hedge', 'audit', 'webhook'] as const) {
       const context = await contextOf(node, { purpose, key: 'k', epoch: 0 });
       expect([purpose, admits(condition, context)]).toEqual([purpose, purpose === 'audit']);
     }

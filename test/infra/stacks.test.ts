@@ -124,6 +124,7 @@ describe.each(nodes)('the tables of %s', (node) => {
       resources: 35,
       counters: 'off',
       audit: 'off',
+      webhooks: 35,
     });
   });
 

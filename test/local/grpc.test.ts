@@ -132,12 +132,12 @@ const carriages = {
 describe.each(Object.entries(carriages))('over %s with mTLS', (_, carriage) => {
   test('the nodes found an organization, make keys and sign with both, through the same handlers', async () => {
     const world = await twoNodes({ realClock: true });
-    const { node, idempotency } = world.lead;
+    const { node } = world.lead;
     const peerIdentity = world.identities.node2;
     const transport = await carriage(world);
     const peer = peerOver({ identity: node.identity, transport, clock: node.clock, peerIdentity });
     const limiter = rateLimiter(Date.now, { credential: 1_000, organization: 1_000 });
-    const handler = http(node1Routes({ node, peer, idempotency }, undefined), {
+    const handler = http(node1Routes({ ...world.lead, peer }, undefined), {
       log: silent,
       limiter,
       origins: noPages,

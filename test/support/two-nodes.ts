@@ -20,6 +20,7 @@ import { methodsOf } from '../../functions/node2/methods.ts';
 import type { Log, Transport } from '../../functions/ports.ts';
 import { admitting, type Limits, rateLimiter } from '../../functions/rate-limit.ts';
 import { idempotencyOver } from '../../functions/stores/idempotency.ts';
+import { nodeWebhooks } from '../../functions/webhooks/node-webhooks.ts';
 import { EnvelopeSchema } from '../../proto/generated/planbok/node/v1/node_pb.ts';
 import { type Bytes, toBase64url, utf8 } from '../../shared/bytes.ts';
 import type { NodeName } from '../../shared/crypto/attestation.ts';
@@ -149,10 +150,15 @@ export async function twoNodes(options: WorldOptions = {}): Promise<World> {
     };
     const peer = peerOver({ identity: node1.identity, transport, clock, peerIdentity: identities.node2 });
     const idempotency = idempotencyOver(one.tables.idempotency, clock, options.leaseMs ?? 30_000);
-    const lead: Lead = { node: node1, peer, idempotency };
+    const webhooks = nodeWebhooks(node1, one.tables.webhooks, true);
+    const lead: Lead = { node: node1, peer, idempotency, webhooks };
     const wrapped = {
       node1: http(node1Routes(lead, options.invitation), { log, limiter, origins }),
-      api: http(apiRoutes({ ...node1, idempotency, limiter, version: 'test' }), { log, limiter, origins }),
+      api: http(apiRoutes({ ...node1, idempotency, limiter, webhooks, version: 'test' }), {
+        log,
+        limiter,
+        origins,
+      }),
     };
     return { lead, second, deliver, wrapped };
   };
@@ -229,7 +235,8 @@ export interface Person {
   /** A signed read. */
   get(path: string, query?: string): Promise<ActorRequest>;
   /** A signed request that takes something away. */
-  delete(path: string): Promise<ActorRequest>;
+  delete(path: string, idempotencyKey?: string): Promise<ActorRequest>;
+  patch(path: string, idempotencyKey: string, body: object): Promise<ActorRequest>;
   /** A signed request for an operation, freshly authorised. */
   ask(path: string, body: object, operation: Operation, times?: Asked): Promise<ActorRequest>;
 }
@@ -279,9 +286,15 @@ export function personOf(
         signer,
         times(),
       ),
-    delete: (path) =>
+    delete: (path, idempotencyKey = '') =>
       signHttpRequest(
-        { method: 'DELETE', path, query: '?', idempotencyKey: '', body: new Uint8Array() },
+        { method: 'DELETE', path, query: '?', idempotencyKey, body: new Uint8Array() },
+        signer,
+        times(),
+      ),
+    patch: (path, idempotencyKey, body) =>
+      signHttpRequest(
+        { method: 'PATCH', path, query: '?', idempotencyKey, body: utf8(JSON.stringify(body)) },
         signer,
         times(),
       ),

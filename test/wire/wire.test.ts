@@ -130,7 +130,13 @@ function hasLoneSurrogate(value: unknown): boolean {
 describe('routes', () => {
   test('every route is found by its own path, and the parameters come out', () => {
     for (const [name, route] of Object.entries(routes) as [keyof typeof routes, Route][]) {
-      const path = pathOf(name, { id: 'wal_1', key: 'k', node: 'node1', path: 'tile/0/x001/000' });
+      const path = pathOf(name, {
+        id: 'wal_1',
+        key: 'k',
+        delivery: 'whd_1',
+        node: 'node1',
+        path: 'tile/0/x001/000',
+      });
       expect(path).not.toMatch(/[{}]/);
       const found = matchRoute(route.method, path);
       expect(found.name).toBe(name);
@@ -161,10 +167,12 @@ describe('routes', () => {
     expect(codeOf(() => matchRoute(method, path))).toBe(code);
   });
 
-  test('what changes something needs an idempotency key, goes to Node 1 and is a POST', () => {
+  test('what changes something needs an idempotency key and goes to Node 1; reads by GET take no body', () => {
     for (const route of Object.values(routes) as Route[]) {
-      if (route.idempotent) expect(route).toMatchObject({ method: 'POST', program: 'node1', status: 201 });
-      expect(route.maxBodyBytes > 0).toBe(route.method === 'POST');
+      const { method, idempotent, program, status, maxBodyBytes } = route;
+      expect(method === 'GET' && (idempotent || maxBodyBytes > 0)).toBe(false);
+      if (method === 'PATCH' || method === 'DELETE') expect(route.changes).toBe(true);
+      if (idempotent) expect([program, status]).toEqual(['node1', method === 'POST' ? 201 : 200]);
     }
   });
 });

@@ -46,6 +46,9 @@ export interface Ground {
   readonly key: string;
   /** What waits for approvals of the founder, asked by somebody who is nobody else here. */
   readonly approval: { readonly id: string; readonly operation: string };
+  /** Of the organization, and something that waits to be sent to it. */
+  readonly webhook: string;
+  readonly delivery: string;
 }
 
 /** Somebody who asks, and what the roles table says that they may do. */
@@ -159,8 +162,15 @@ async function groundOf(world: World, by: Owner): Promise<Ground> {
   const key = newKey();
   const signed = await done(world.fetch(await askSignature(who, wallet, hello('SOL'), key)));
   const held = await heldOf(world, who, wallet);
+  const webhook = await done(
+    world.fetch(await who.post('/v1/webhooks', newKey(), { url: 'https://example.com/' })),
+  );
+  const tested = await who.post(`/v1/webhooks/${webhook.id}/test`, newKey(), new Uint8Array());
+  const delivery = await done(world.fetch(tested));
   await exchangeCheckpoints(world.lead.node, world.lead.peer, who.organization);
   return {
+    webhook: webhook.id,
+    delivery: delivery.id,
     organization: who.organization,
     log: await registryAt2(world, who.organization),
     walletSet: set.id,
@@ -199,6 +209,8 @@ export function absentOf(ground: Ground): Ground {
     event: other(ground.event),
     key: other(ground.key),
     approval: { ...ground.approval, id: other(ground.approval.id) },
+    webhook: other(ground.webhook),
+    delivery: other(ground.delivery),
   };
 }
 

@@ -18,7 +18,7 @@ import { fromBase64url, toBase64url } from '../../../shared/bytes.ts';
 import type { ErrorCode } from '../../../shared/errors.ts';
 import type { ActorRequest } from '../../../shared/intent/http-signature.ts';
 import { approvalBytes, approvalOf } from '../../../shared/policy/approval.ts';
-import { administers, allows } from '../../../shared/registry/roles.ts';
+import { acts, administers, allows } from '../../../shared/registry/roles.ts';
 import { pathOf, type RouteName } from '../../../shared/wire/routes.ts';
 import { askSet, askSignature, askWallets, hello, newKey } from '../../support/ask.ts';
 import { fresh, owner, type Person, type World } from '../../support/two-nodes.ts';
@@ -60,6 +60,18 @@ const post =
 
 const wallet = (of: Ground) => ({ id: of.wallet.id as string });
 const read = (name: RouteName): Sample => ({ ask: get(name) });
+
+/** For the roles of an act: the route's scope is not the whole truth. */
+const ofAdmins: Omit<Sample, 'ask'> = {
+  allowed: ({ actorClass, credential }) =>
+    acts.webhooks.some((role) => role === actorClass) &&
+    administers.every((scope) => credential.includes(scope)),
+  denied: ['role_missing'],
+  alone: true,
+};
+const webhook = (of: Ground) => ({ id: of.webhook });
+const ofWebhook = (ask: Asks): Sample => ({ ask, ...ofAdmins, absent: 'webhook_not_found' });
+const absent = { status: 404, body: { id: '' } };
 
 /** The message is another one each time, so that each is an operation of its own. */
 const message = () => hello('SOL', `hello ${newKey()}`);
@@ -173,6 +185,30 @@ export const samples: Readonly<Record<RouteName, Sample>> = {
   getConsistencyProof: { ask: get('getConsistencyProof', undefined, () => '?from=1&log=node2&to=2') },
   exportAudit: { ask: get('exportAudit', undefined, () => '?from=0&limit=5&log=node2') },
   getTlog: { ask: get('getTlog', () => ({ node: 'node2', path: 'checkpoint' })) },
+  createWebhook: {
+    ask: (who) => who.post(pathOf('createWebhook'), newKey(), { url: 'https://example.com/hooks' }),
+    ...ofAdmins,
+  },
+  listWebhooks: { ask: get('listWebhooks', undefined, () => '?limit=2'), ...ofAdmins },
+  getWebhook: ofWebhook(get('getWebhook', webhook)),
+  updateWebhook: ofWebhook((who, of) =>
+    who.patch(pathOf('updateWebhook', webhook(of)), newKey(), { name: newKey() }),
+  ),
+  deleteWebhook: ofWebhook(async (who, of, world) => {
+    // It is gone afterwards: whoever may make one does so first.
+    const making = await samples.createWebhook.ask(who, of, world);
+    const { status, body } = of.organization === who.organization ? await world.fetch(making) : absent;
+    return who.delete(pathOf('deleteWebhook', { id: status === 201 ? body.id : of.webhook }), newKey());
+  }),
+  rotateWebhookKey: ofWebhook((who, of) => who.post(pathOf('rotateWebhookKey', webhook(of)), newKey(), {})),
+  testWebhook: ofWebhook((who, of) =>
+    who.post(pathOf('testWebhook', webhook(of)), newKey(), new Uint8Array()),
+  ),
+  listDeliveries: ofWebhook(get('listDeliveries', webhook, () => '?limit=2')),
+  redeliverWebhook: ofWebhook((who, of) => {
+    const path = pathOf('redeliverWebhook', { id: of.webhook, delivery: of.delivery });
+    return who.post(path, newKey(), new Uint8Array());
+  }),
   listEvents: { ask: get('listEvents', undefined, () => '?limit=5') },
   getIdempotencyKey: {
     ask: get('getIdempotencyKey', ({ key }) => ({ key })),
