@@ -67,7 +67,7 @@ export function signaturesOf(session: Session, identities: Identities, proven: P
     /**
      * @throws {PlanbokError} `not_confirmed`, `preview_mismatch`; `policy_denied` and `approval_required`,
      * whose `problems` name every rule with value and limit; `result_invalid` if what came back is not a
-     * signature of this wallet for this payload; `proof_invalid` if the promise of its audit record does not hold
+     * signature of this wallet for this payload; `proof_invalid` if the nodes do not promise their audit records
      */
     async create(request: SignRequest): Promise<Signature> {
       const prepared = await prepare(session, proven, request);
@@ -93,7 +93,9 @@ export function signaturesOf(session: Session, identities: Identities, proven: P
         throw new PlanbokError('result_invalid', 'what came back is not a signature for this payload', {
           idempotencyKey,
         });
-      if (made.auditPromise) checkPromise(made.auditPromise, 'node1', session.organization, identities);
+      const { auditPromises } = made;
+      checkPromise(auditPromises.node1, 'node1', session.organization, identities);
+      checkPromise(auditPromises.node2, 'node2', session.organization, identities);
       return made;
     },
     get: (id: string): Promise<Signature> => read(session, 'getSignature', { params: { id } }),

@@ -62,7 +62,7 @@ async function makeSignature(
     intent: decoded.intent,
     created,
     auditEventId: first === undefined ? '' : eventId(first.begun.event),
-    ...(first && { auditPromise: first.begun.promise }),
+    ...(first && { auditPromises: { node1: first.begun.promise, node2: first.theirs } }),
   } as Reply<'createSignature'>;
   const record = { id, organization: actor.organization, wallet: wallet.id, created };
   if (await node.resources.addSignature({ ...record, answer: JSON.stringify(body) })) return body;

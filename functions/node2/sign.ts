@@ -9,7 +9,7 @@
  * @module
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { type Bytes, equalBytes, toBase64url } from '#shared/bytes.ts';
+import { type Bytes, equalBytes, toBase64url, utf8 } from '#shared/bytes.ts';
 import { Abort, CustodyError } from '#shared/errors.ts';
 import type { KeyType } from '#shared/mpc/context.ts';
 import { selfTestDigest, selfTestLimit } from '#shared/mpc/self-test.ts';
@@ -27,7 +27,7 @@ import {
   SignSchnorrRequestSchema,
   SignSchnorrResponseSchema,
 } from '../../proto/generated/planbok/node/v1/node_pb.ts';
-import { type AuditEvent, ended, eventOf, failed } from '../audit/recording.ts';
+import { type AuditEvent, type Begun, ended, eventOf, failed } from '../audit/recording.ts';
 import { refusalsRecorded } from '../audit/refusals.ts';
 import type { PeerRequest } from '../channel/serve.ts';
 import { readSignatureRequest } from '../intake.ts';
@@ -74,6 +74,7 @@ export async function sign1(node: Node, { session, body, receivedMs }: PeerReque
     admitted(node, { purpose, index, session, algorithms: ['ecdsa'] }, async (one, begun) => {
       const { key, job } = one;
       const shares = await beside(begun, openShares(node, key, ['secp256k1']));
+      const intent = await begun;
       try {
         const share = shareFor(shares, 'secp256k1');
         const request = ecdsaRequest(key.account, job);
@@ -81,7 +82,7 @@ export async function sign1(node: Node, { session, body, receivedMs }: PeerReque
         const facts = {
           ...factsOf(one),
           event: JSON.stringify(one.event),
-          intent: await begun,
+          intent: intent.id,
           path: job.path,
           digest: job.bytes,
           reqHash: job.reqHash,
@@ -92,7 +93,7 @@ export async function sign1(node: Node, { session, body, receivedMs }: PeerReque
           sid: key.account.sid,
         };
         if (!(await node.sessions.open(session, 'ecdsa', facts, sealed))) throw new Refused('seen before');
-        return toBinary(Sign1ResponseSchema, create(Sign1ResponseSchema, { s2 }));
+        return toBinary(Sign1ResponseSchema, create(Sign1ResponseSchema, { s2, promise: promised(intent) }));
       } finally {
         wipeShares(shares);
       }
@@ -174,6 +175,7 @@ export async function signSchnorr(node: Node, { session, body, receivedMs }: Pee
         if (!first) throw new Refused('seen before');
       });
       const shares = await beside(checks, openShares(node, key, [keyTypeOf(job)]));
+      const intent = await begun;
       let answer: Bytes;
       try {
         const s2 =
@@ -185,15 +187,19 @@ export async function signSchnorr(node: Node, { session, body, receivedMs }: Pee
                 s1,
                 node.random,
               );
-        answer = toBinary(SignSchnorrResponseSchema, create(SignSchnorrResponseSchema, { s2 }));
+        const reply = { s2, promise: promised(intent) };
+        answer = toBinary(SignSchnorrResponseSchema, create(SignSchnorrResponseSchema, reply));
       } finally {
         wipeShares(shares);
       }
-      await ended(node, one.event, await begun);
+      await ended(node, one.event, intent.id);
       return answer;
     }),
   );
 }
+
+/** For the answer to the actor, who verifies it. */
+const promised = ({ promise }: Begun): Bytes => utf8(JSON.stringify(promise));
 
 /** The shares, opened while `check` runs; when either fails, none is left in memory. */
 async function beside(check: Promise<unknown>, opening: Promise<KeyShares>): Promise<KeyShares> {
@@ -242,18 +248,18 @@ interface Step {
 async function admitted(
   node: Node,
   { purpose, index, session, algorithms }: Step,
-  run: (one: Admitted, begun: Promise<string>) => Promise<Bytes>,
+  run: (one: Admitted, begun: Promise<Begun>) => Promise<Bytes>,
 ): Promise<Bytes> {
   const request = purpose.case === 'request' ? purpose.value : undefined;
   return refusalsRecorded(node, request, async () => {
     const one = await admit(node, purpose, index, session, algorithms);
-    const begun = beginAttempt(node, one.event, one.operation, one.index, one.attempts).then(({ id }) => id);
+    const begun = beginAttempt(node, one.event, one.operation, one.index, one.attempts);
     begun.catch(() => undefined);
     try {
       return await run(one, begun);
     } catch (error) {
       await begun.then(
-        (id) => failed(node, one.event, error, id),
+        ({ id }) => failed(node, one.event, error, id),
         () => undefined,
       );
       throw error;

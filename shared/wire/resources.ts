@@ -208,7 +208,11 @@ export const signature = z.object({
   intent,
   created: time,
   auditEventId: z.string(),
-  auditPromise: attested(auditPromise).optional(),
+  auditPromises: z
+    .object({ node1: attested(auditPromise), node2: attested(auditPromise) })
+    .describe(
+      'That both logs will hold the records of its intent; of the first digest, if there are several',
+    ),
 });
 
 const outcome = z.enum(['allow', 'deny', 'needs_approval']);

@@ -118,12 +118,12 @@ describe('events', () => {
 
 describe('a proof', () => {
   test('shows the record that was promised, under a checkpoint of both nodes', async () => {
-    const proof = await ada.audit.proof(signed.auditEventId, signed.auditPromise);
+    const proof = await ada.audit.proof(signed.auditEventId, signed.auditPromises.node1);
     expect(proof).toMatchObject({
       id: signed.auditEventId,
       log: logOf('node1', home.organization),
       record: { action: 'sign', phase: 'intent', object: wallet },
-      recordId: signed.auditPromise?.document.record,
+      recordId: signed.auditPromises.node1.document.record,
     });
     expect(proof.size).toBeGreaterThan(proof.index);
     // A later one is under a larger checkpoint, which is proven to continue the first.
@@ -207,21 +207,28 @@ describe('a proof', () => {
   test('of another record than the promised one is refused', async () => {
     const another = await sign('another');
     await exchange();
-    const run = () => ada.audit.proof(signed.auditEventId, another.auditPromise);
+    const run = () => ada.audit.proof(signed.auditEventId, another.auditPromises.node1);
     expect((await thrownBy(run)).code).toBe('proof_invalid');
     expect((await thrownBy(() => ada.audit.proof('evt_none'))).code).toBe('audit_event_not_found');
   });
 
-  test('a signature whose promise does not hold is not handed out', async () => {
-    answer(`/v1/wallets/${wallet}/signatures`, (body) => ({
-      ...body,
-      auditPromise: {
-        ...body.auditPromise,
-        document: { ...body.auditPromise.document, record: toBase64url(fresh(32)) },
-      },
-    }));
-    expect((await thrownBy(() => sign('unpromised'))).code).toBe('proof_invalid');
-  });
+  test.each(['node1', 'node2'] as const)(
+    'a signature whose promise by %s does not hold is not handed out',
+    async (node) => {
+      const withPromise = (change: (promise: any) => unknown) =>
+        answer(`/v1/wallets/${wallet}/signatures`, (body) => {
+          const { auditPromises } = body;
+          return { ...body, auditPromises: { ...auditPromises, [node]: change(auditPromises[node]) } };
+        });
+      withPromise((promise) => ({
+        ...promise,
+        document: { ...promise.document, record: toBase64url(fresh(32)) },
+      }));
+      expect((await thrownBy(() => sign(`unpromised by ${node}`))).code).toBe('proof_invalid');
+      withPromise(() => undefined);
+      expect((await thrownBy(() => sign(`without a promise by ${node}`))).code).toBe('response_invalid');
+    },
+  );
 });
 
 /** Both nodes sign whatever history: as if they were one adversary. */

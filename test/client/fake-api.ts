@@ -8,6 +8,8 @@ import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { sha512 } from '@noble/hashes/sha2.js';
 import { HDKey } from '@scure/bip32';
 import type { Fetch } from '../../client/http.ts';
+import { logOf } from '../../shared/audit/record.ts';
+import type { AuditPromise } from '../../shared/audit/statements.ts';
 import { type Bytes, concat, toBase64url, toHex } from '../../shared/bytes.ts';
 import { addressOf, blockchains, chainInfo, walletPath } from '../../shared/chains/chains.ts';
 import {
@@ -113,6 +115,14 @@ export interface Mischief {
 
 export function fakeApi(now: () => number = Date.now) {
   const nodes = { node1: nodeOf('node1', 11, now), node2: nodeOf('node2', 21, now) };
+  const promised = (node: NodeName, organization: string, record: Bytes) =>
+    nodes[node].say<AuditPromise>({
+      type: 'planbok/audit-promise/v1',
+      node,
+      issued: String(now()),
+      log: logOf(node, organization),
+      record: toBase64url(record),
+    });
   const registries = new Map<string, Registry>();
   const logs = new Map<string, SignedStatement[]>();
   const walletSets = new Map<string, Record<string, unknown>>();
@@ -222,6 +232,10 @@ export function fakeApi(now: () => number = Date.now) {
       intent: decoded.intent,
       created,
       auditEventId: 'evt_3',
+      auditPromises: {
+        node1: promised('node1', registry.organization, digest),
+        node2: promised('node2', registry.organization, digest),
+      },
     };
     signatures.set(answer.id, answer);
     return finish(answer);

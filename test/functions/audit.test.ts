@@ -9,8 +9,8 @@ import { logReader } from '../../functions/audit/proofs.ts';
 import { parseCheckpoint } from '../../shared/audit/checkpoint.ts';
 import { exportFiles, type NodeExport } from '../../shared/audit/export.ts';
 import { leafHash, verifyInclusion } from '../../shared/audit/merkle.ts';
-import { type AuditRecord, logOf, readRecord, recordId } from '../../shared/audit/record.ts';
-import { witnessOf } from '../../shared/audit/statements.ts';
+import { type AuditRecord, logOf, readRecord, recordBytes, recordId } from '../../shared/audit/record.ts';
+import { openPromise, witnessOf } from '../../shared/audit/statements.ts';
 import { verifyExport } from '../../shared/audit/verify.ts';
 import { fromBase64url, toBase64url, utf8 } from '../../shared/bytes.ts';
 import type { NodeName } from '../../shared/crypto/attestation.ts';
@@ -103,7 +103,19 @@ test('an answer names its record, with a promise; the record is durable before t
   const stored = await auditOf('node1').store.find(log, body.auditEventId.replace(/^evt_/, ''));
   const [leaf = new Uint8Array(0)] = stored?.leaves ?? [];
   expect(readRecord(leaf)).toMatchObject({ action: 'sign', phase: 'intent' });
-  expect(body.auditPromise.document).toMatchObject({ log, record: recordId(leaf), node: 'node1' });
+  const { node1, node2 } = body.auditPromises;
+  expect(node1.document).toMatchObject({ log, record: recordId(leaf), node: 'node1' });
+  // Node 2 promises its own record of the same operation.
+  const theirs = (await recordsAt('node2')).find(
+    (record) => recordId(recordBytes(record)) === node2.document.record,
+  );
+  expect(theirs).toMatchObject({ action: 'sign', phase: 'intent', operation: readRecord(leaf).operation });
+  const expected = {
+    node: 'node2',
+    log: logOf('node2', home.who.organization),
+    record: node2.document.record,
+  };
+  openPromise(node2, expected as any, world.identities.node2);
 });
 
 describe('what a known actor asks for in vain', () => {

@@ -59,10 +59,11 @@ test('what happened comes oldest first, with ids that can be looked up and prove
     'signature.denied',
   ]);
   const [completed, denied] = body.data.slice(-2);
-  const { id, wallet, auditPromise } = (await world.fetch(await home.who.get('/v1/signatures'))).body.data[0];
+  const { id, wallet, auditPromises } = (await world.fetch(await home.who.get('/v1/signatures'))).body
+    .data[0];
   expect(completed).toMatchObject({
     object: wallet,
-    data: { signature: id, intent: auditPromise.document.record },
+    data: { signature: id, intent: auditPromises.node1.document.record },
   });
   expect(denied).toMatchObject({ object: 'wal_nowhere', data: { reason: 'wallet_not_found' } });
   for (const event of body.data) {
