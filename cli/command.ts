@@ -62,6 +62,10 @@ export const globalOptions: Readonly<Record<string, Option>> = {
     value: 'FILE',
     help: 'Act as the holder of this file, not of owner.json; PLANBOK_CREDENTIAL',
   },
+  token: {
+    value: 'TOKEN',
+    help: 'Read with this bearer token; better PLANBOK_TOKEN, which others on the machine cannot see',
+  },
   api: { value: 'URL', help: 'Another API than the one in run.json; PLANBOK_API' },
   help: { help: 'This text' },
 };

@@ -6,7 +6,7 @@ import { Planbok } from '../client/planbok.ts';
 import type { Progress } from '../client/session.ts';
 import type { Context, Values } from './command.ts';
 import type { Io } from './io.ts';
-import { readPlace, readRunning, rememberHead, type Where } from './place.ts';
+import { readPlace, readReaderPlace, readRunning, rememberHead, type Where } from './place.ts';
 
 const steps: Readonly<Record<Progress['step'], string>> = {
   make_keys: 'The nodes make keys together',
@@ -35,23 +35,31 @@ export function contextOf(io: Io, values: Values, positionals: readonly string[]
     ...(api ? { api } : {}),
     ...(credential ? { credential } : {}),
   };
+  const running = once(() => readRunning(io, where));
   const place = once(() => readPlace(io, where));
   let remember = async (): Promise<void> => {};
+  const token = values['token'] ?? io.env['PLANBOK_TOKEN'];
+  const onProgress = ({ step, detail }: Progress) => {
+    // Whoever asked for JSON gets JSON, and nothing beside it.
+    if (values['json'] === undefined) io.err(`${steps[step]}${detail ? `: ${detail}` : ''}\n`);
+  };
   const planbok = once(async () => {
+    const { fetch, sleep } = io;
+    const reader = await readReaderPlace(io, where, token === '' ? undefined : token);
+    if (reader !== undefined) {
+      const { api: url } = await running();
+      const { organization, identities } = reader;
+      const credential = { token: reader.token };
+      return new Planbok({ url, organization, identities, credential, fetch, sleep, onProgress });
+    }
     const { api: url, owner } = await place();
     const { organization, key, identities, known } = owner;
-    const onProgress = ({ step, detail }: Progress) => {
-      // Whoever asked for JSON gets JSON, and nothing beside it.
-      if (values['json'] === undefined) io.err(`${steps[step]}${detail ? `: ${detail}` : ''}\n`);
-    };
-    const { fetch, sleep } = io;
     const seen = known === undefined ? {} : { known };
     const options = { url, organization, credential: key, identities, fetch, sleep, onProgress, ...seen };
     const made = new Planbok(options);
     remember = () => rememberHead(io, where, owner, made.registry.newest());
     return made;
   });
-  const running = once(() => readRunning(io, where));
   const context = { io, values, positionals, where, running, place, planbok };
   return { context, remember: () => remember() };
 }

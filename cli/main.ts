@@ -30,6 +30,7 @@ import { sign } from './commands/sign.ts';
 import { signaturesGet } from './commands/signatures-get.ts';
 import { signaturesList } from './commands/signatures-list.ts';
 import { signaturesPreview } from './commands/signatures-preview.ts';
+import { tokensCommands } from './commands/tokens.ts';
 import { walletSetsCreate } from './commands/wallet-sets-create.ts';
 import { walletSetsGet } from './commands/wallet-sets-get.ts';
 import { walletSetsList } from './commands/wallet-sets-list.ts';
@@ -66,6 +67,7 @@ export const commands: readonly Command[] = [
   ...apiKeysCommands,
   events,
   ...webhooksCommands,
+  ...tokensCommands,
   chains,
   health,
   doctor,

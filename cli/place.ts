@@ -3,7 +3,7 @@
  * @module
  */
 import { PlanbokError } from '../client/errors.ts';
-import { type Owner, readOwner } from '../client/owner.ts';
+import { type Owner, type ReaderFile, readOwner, readReader } from '../client/owner.ts';
 import type { KnownHead } from '../shared/registry/head.ts';
 import type { Io } from './io.ts';
 
@@ -82,6 +82,23 @@ export async function readOwnerFile(io: Io, where: Where): Promise<Owner> {
   }
   const known = await readHead(io, where, owner);
   return known === undefined ? owner : { ...owner, known };
+}
+
+/**
+ * Who reads with a token: given one beside a credential file, of which only what is pinned counts, or a file with
+ * a token in it.
+ * @returns undefined if there is no token: then the file's key signs
+ */
+export async function readReaderPlace(
+  io: Io,
+  where: Where,
+  given: string | undefined,
+): Promise<ReaderFile | undefined> {
+  const file = readReader((await textOf(io, credentialFile(where))) ?? '');
+  if (given === undefined) return file;
+  if (file !== undefined) return { ...file, token: given };
+  const { organization, identities } = await readOwnerFile(io, where);
+  return { version: 1, organization, identities, token: given };
 }
 
 /** Beside the credential, because a command line forgets. */

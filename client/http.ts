@@ -31,13 +31,14 @@ export function parseRetryAfter(retryAfter: string | null, nowMs: number): numbe
 }
 
 /**
- * @param request signed, or unsigned for a public route.
+ * @param request signed, or unsigned for a public route or with a token.
  * @throws {PlanbokError} `network_error` if no answer came: it may have happened all the same.
  */
 export async function exchange<N extends RouteName>(
   wire: Wire,
   name: N,
   request: UnsignedRequest | ActorRequest,
+  token?: string,
 ): Promise<Answer<N>> {
   const { method, path, query, body } = request;
   const url = `${wire.url}${path}${query === '?' ? '' : query}`;
@@ -45,6 +46,7 @@ export async function exchange<N extends RouteName>(
     accept: 'application/json, application/problem+json',
     ...(body.length > 0 ? { 'content-type': 'application/json' } : {}),
     ...('signature' in request ? signatureHeaders(request) : {}),
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
   };
   const init: RequestInit = {
     method,

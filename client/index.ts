@@ -45,12 +45,21 @@ export {
   type PasskeyOptions,
   passkeyCredential,
 } from './passkey.ts';
-export { type Connection, found, join, Planbok, type PlanbokOptions, readPublic } from './planbok.ts';
+export {
+  type Connection,
+  found,
+  join,
+  Planbok,
+  type PlanbokOptions,
+  readPublic,
+  type TokenCredential,
+} from './planbok.ts';
 export type { Evaluation, ListedPolicy, PolicyOutcome } from './policies.ts';
 export type { Payload } from './prepare.ts';
 export type { Cosigner, RegistryClient, Stated } from './registry.ts';
 export type { Progress } from './session.ts';
 export type { Preview, Signature, SignRequest } from './signatures.ts';
+export type { MadeToken, NewToken, Token } from './tokens.ts';
 export { type VerifiedWebhook, verifyWebhook, WebhookError } from './verify-webhook.ts';
 export type { NewWalletSet, WalletSet } from './wallet-sets.ts';
 export type { AddressProofs, NewWallets, Wallet } from './wallets.ts';

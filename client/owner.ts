@@ -83,3 +83,22 @@ export function readOwner(text: string): Owner {
   }
   return { organization, keyId, key, identities, ...(known !== undefined && { known }) };
 }
+
+/** A file with a token instead of a key, for what only reads; `identities` as above. */
+const readerSchema = z.object({
+  version: z.literal(1),
+  organization: z.string(),
+  /** `pbk_…`. Secret. */
+  token: z.string(),
+  identities: z.object({ node1: z.string(), node2: z.string() }),
+});
+export type ReaderFile = Readonly<z.infer<typeof readerSchema>>;
+
+/** @returns undefined if it is a file of another kind */
+export function readReader(text: string): ReaderFile | undefined {
+  try {
+    return readerSchema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}

@@ -5,6 +5,7 @@
  */
 import { idempotencyKeyPattern } from '../shared/intent/http-signature.ts';
 import type { KnownHead } from '../shared/registry/head.ts';
+import { parseBearer } from '../shared/wire/bearer-token.ts';
 import { type Answer, pathOf, routes } from '../shared/wire/routes.ts';
 import { type Identities, identityKeys } from './address-proof.ts';
 import { approvalsOf } from './approvals.ts';
@@ -21,6 +22,7 @@ import { policiesOf } from './policies.ts';
 import { type RegistryClient, registryOf } from './registry.ts';
 import { type Line, type Progress, read, repeating, type Seen, type Session } from './session.ts';
 import { signaturesOf } from './signatures.ts';
+import { noSigner, tokensOf } from './tokens.ts';
 import { walletSetsOf } from './wallet-sets.ts';
 import { walletsOf } from './wallets.ts';
 import { webhooksOf } from './webhooks.ts';
@@ -42,10 +44,15 @@ export interface Connection {
   readonly sleep?: (ms: number) => Promise<void>;
 }
 
+/** A bearer token (`tokens.create`) in place of a key: it reads, and signs nothing. */
+export interface TokenCredential {
+  readonly token: string;
+}
+
 export interface PlanbokOptions extends Connection {
   /** `org_…` */
   readonly organization: string;
-  readonly credential: CredentialKey;
+  readonly credential: CredentialKey | TokenCredential;
   /**
    * Another credential of the same holder, with the scope `view`, that signs what changes nothing; the credential
    * itself if absent. With a passkey it saves the person a gesture for each read.
@@ -113,6 +120,7 @@ export class Planbok {
   readonly credentials: ReturnType<typeof credentialsApi>;
   readonly apiKeys: ReturnType<typeof apiKeysOf>;
   readonly scopes: ReturnType<typeof scopesOf>;
+  readonly tokens: ReturnType<typeof tokensOf>;
   readonly policies: ReturnType<typeof policiesOf>;
   readonly approvals: ReturnType<typeof approvalsOf>;
   readonly events: ReturnType<typeof eventsOf>;
@@ -120,7 +128,7 @@ export class Planbok {
   readonly webhooks: ReturnType<typeof webhooksOf>;
   readonly #session: Session;
 
-  /** @throws {Error} if the identities are not two different P-256 public keys, or the URL has a path */
+  /** @throws {PlanbokError} `token_invalid` if the token is mistyped. @throws {Error} if the identities are not two different P-256 public keys, or the URL has a path */
   constructor(options: PlanbokOptions) {
     const { organization, credential, reader = credential, identities } = options;
     identityKeys(identities);
@@ -128,13 +136,18 @@ export class Planbok {
       newest: options.known ?? { head: organization, seq: '0' },
       refresh: () => this.registry.refresh(),
     };
-    const signer = requestSigner(organization, credential);
+    const signerOf = (key: CredentialKey | TokenCredential) =>
+      'token' in key ? noSigner(organization) : requestSigner(organization, key);
+    const token = 'token' in credential ? credential.token : undefined;
+    if (token !== undefined && parseBearer(token) === undefined)
+      throw new PlanbokError('token_invalid', 'this is no token, or it was mistyped');
     const session: Session = {
       ...lineOf(options),
       organization,
-      signer,
-      reader: requestSigner(organization, reader),
+      signer: signerOf(credential),
+      reader: signerOf(reader),
       seen,
+      ...(token !== undefined && { token }),
     };
     this.#session = session;
     this.organization = organization;
@@ -147,6 +160,7 @@ export class Planbok {
     this.scopes = scopesOf(registry);
     this.events = eventsOf(session);
     this.webhooks = webhooksOf(session, identities);
+    this.tokens = tokensOf(session);
     this.organizations = organizationsOf(session);
     this.walletSets = walletSetsOf(session);
     this.wallets = walletsOf(session, identities);

@@ -15,7 +15,7 @@ import type { Identities } from './address-proof.ts';
 import { locally, PlanbokError } from './errors.ts';
 import { exchange } from './http.ts';
 import { checkReceipt } from './receipt.ts';
-import { type Line, read, repeating, type Session } from './session.ts';
+import { assertSigns, type Line, read, repeating, type Session } from './session.ts';
 
 /** A statement that counts: Node 2's receipt for it was checked. */
 export type Stated = Answer<'createStatement'>;
@@ -68,6 +68,7 @@ export function registryOf(session: Session, identities: Identities): RegistryCl
   }
 
   async function state(content: Content, cosigners: readonly Cosigner[]): Promise<Stated> {
+    assertSigns(session);
     const { signer } = session;
     const [, actor = ''] = signer.keyId.split('/');
     const names = cosigners.map(({ by }) => by);

@@ -50,9 +50,12 @@ export interface Seen {
 /** A line to the API for one actor. */
 export interface Session extends Line {
   readonly organization: string;
+  /** Of a client that reads with a token: one that refuses. */
   readonly signer: RequestSigner;
   /** Signs what changes nothing, where the signer would ask a person each time. */
   readonly reader: RequestSigner;
+  /** Shown with every read, in place of a signature. */
+  readonly token?: string;
   readonly seen: Seen;
 }
 
@@ -127,10 +130,12 @@ function unsigned(name: RouteName, { params = {}, query = {}, idempotencyKey = '
   };
 }
 
-/** A request that changes nothing, signed by the reader; with a body or without. @throws {PlanbokError} */
+/** A request that changes nothing, signed by the reader or with a token, with a body or without. @throws {PlanbokError} */
 export const read = <N extends RouteName>(session: Session, name: N, asked: Asked = {}): Promise<Answer<N>> =>
   repeating(session, async () => {
     const request = unsigned(name, asked);
+    const { token } = session;
+    if (token !== undefined) return exchange(session, name, request, token);
     return exchange(session, name, await signHttpRequest(request, session.reader, freshTimes(session)));
   });
 
@@ -138,13 +143,16 @@ export const read = <N extends RouteName>(session: Session, name: N, asked: Aske
  * Carries out an operation: the request, with a fresh authorisation for the operation in its body.
  * @throws {PlanbokError} with the idempotency key, under which it can be asked for again.
  */
-export async function carryOut<N extends 'createWalletSet' | 'createWallets' | 'createSignature'>(
+export async function carryOut<
+  N extends 'createWalletSet' | 'createWallets' | 'createSignature' | 'createToken',
+>(
   session: Session,
   name: N,
   operation: Operation,
   body: object,
   params: Parameters = {},
 ): Promise<Answer<N>> {
+  assertSigns(session);
   const { idempotencyKey } = operation;
   const digest = toBase64url(operationDigest(operation));
   const attempt = () =>
@@ -171,6 +179,12 @@ export async function carryOut<N extends 'createWalletSet' | 'createWallets' | '
     if (!(error instanceof PlanbokError)) throw error;
     throw new PlanbokError(error.code, error.message, { ...error, idempotencyKey, cause: error.cause });
   }
+}
+
+/** Before work that ends in a signature. @throws {PlanbokError} `bearer_refused` if there is only a token */
+export function assertSigns({ token }: Session): void {
+  if (token !== undefined)
+    throw new PlanbokError('bearer_refused', 'a token only reads: this takes a credential that signs');
 }
 
 /**
@@ -218,7 +232,8 @@ export async function* pages<
     | 'listSignatures'
     | 'listAuditEvents'
     | 'listWebhooks'
-    | 'listDeliveries',
+    | 'listDeliveries'
+    | 'listTokens',
 >(
   session: Session,
   name: N,

@@ -54,7 +54,13 @@ export async function authenticate(
  * An API key may be bound to addresses. Only the node that the public reaches sees an address; Node 2 does not.
  * @throws {CustodyError} `address_refused`
  */
-export function requireAddress({ registry, credential }: Actor, sourceIp: string | undefined): void {
+export function requireAddress(
+  {
+    registry,
+    credential,
+  }: Pick<Actor, 'registry'> & { readonly credential: Pick<RegisteredCredential, 'holder'> },
+  sourceIp: string | undefined,
+): void {
   const { cidrs } = registry.apiKeys[credential.holder] ?? {};
   if (cidrs !== undefined && !(sourceIp !== undefined && inRanges(sourceIp, cidrs)))
     throw new CustodyError('address_refused', 'the API key is not valid from this address');

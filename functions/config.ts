@@ -25,6 +25,8 @@ export interface ProgramConfig {
   readonly origins: PageOrigins;
   /** On a laptop: emulators on loopback, keys in software. */
   readonly local: boolean;
+  /** The KMS key of account 1 that seals what bearer tokens are hashed under; Node 2 has none. */
+  readonly tokenKeyId: string | undefined;
   /** Folder of the audit log's write-once files; undefined: items of its table. */
   readonly auditFolder: string | undefined;
 }
@@ -78,6 +80,7 @@ const program = z.object({
   PLANBOK_RATE_ORGANIZATION: perMinute.default(3_000),
   PLANBOK_ORIGINS: origins.default([]),
   PLANBOK_LOCAL: z.literal('1').optional(),
+  PLANBOK_TOKEN_KEY: z.string().min(1).optional(),
   PLANBOK_AUDIT_DIR: z.string().min(1).optional(),
   AWS_REGION: z.string().min(1).default('us-east-1'),
   AWS_ENDPOINT_URL: z.url().optional(),
@@ -143,6 +146,7 @@ function programOf(values: z.infer<typeof program>): ProgramConfig {
     // On a laptop any page of the laptop; elsewhere none but those that are named.
     origins: { exact: values.PLANBOK_ORIGINS, local },
     local,
+    tokenKeyId: values.PLANBOK_TOKEN_KEY,
     auditFolder: values.PLANBOK_AUDIT_DIR,
     aws: local ? localAws(values) : realAws(values),
   };

@@ -16,7 +16,7 @@ export interface PageOrigins {
 /** Nobody but programs and pages of the API's own origin. */
 export const noPages: PageOrigins = { exact: [], local: false };
 
-const ours = 'content-type, content-digest, idempotency-key, signature-input, signature';
+const ours = 'authorization, content-type, content-digest, idempotency-key, signature-input, signature';
 /** What a page may read besides the body; the SDK reads the first two. */
 const exposed = 'date, retry-after, location, x-request-id, idempotent-replayed, ratelimit, ratelimit-policy';
 /** The longest that browsers keep it. */

@@ -8,8 +8,10 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-l
 import { utf8 } from '#shared/bytes.ts';
 import { CustodyError, errorCodes } from '#shared/errors.ts';
 import { type ActorRequest, signatureClaim } from '#shared/intent/http-signature.ts';
+import { bearerIn, parseBearer } from '#shared/wire/bearer-token.ts';
 import { problemMediaType, problemOf } from '#shared/wire/problem.ts';
 import { canonicalQuery } from '#shared/wire/query.ts';
+import { takesBearer } from '#shared/wire/route.ts';
 import { type Match, matchRoute, type Program, type RouteName } from '#shared/wire/routes.ts';
 import { corsHeaders, type PageOrigins, preflight } from './cors.ts';
 import type { Log } from './ports.ts';
@@ -19,6 +21,8 @@ export interface HttpRequest extends ActorRequest {
   /** As the gateway saw it. */
   readonly sourceIp: string;
   readonly match: Match;
+  /** The header of that name, or empty. Secret. */
+  readonly authorization: string;
 }
 
 export interface HttpAnswer {
@@ -89,6 +93,8 @@ export function http(
       const match = matchRoute(event.httpMethod, event.path);
       const handler = handlers[match.name];
       if (handler === undefined) throw new CustodyError('route_not_found', 'served by another program');
+      const authorization = header(event, 'authorization');
+      refuseBearer(match, authorization);
       const sourceIp = sourceIpOf(event);
       // Whoever need not say who they are is counted by where they come from.
       if (match.route.scope === 'public' && event.httpMethod !== 'GET')
@@ -101,6 +107,7 @@ export function http(
       } = await handler({
         ...actorRequest(event, match),
         match,
+        authorization,
         sourceIp,
       });
       if (pendingAt !== undefined)
@@ -108,6 +115,13 @@ export function http(
       const more = replayed ? { 'idempotent-replayed': 'true' } : {};
       return answer(event, replayed ? 200 : match.route.status, mediaType, body, more);
     }) as unknown as LambdaHandler;
+}
+
+/** A token only reads, whatever else the request carries. What anybody may read asks nobody. */
+function refuseBearer({ route }: Match, authorization: string): void {
+  const open = route.scope === 'public' && route.method === 'GET';
+  if (bearerIn(authorization) !== undefined && !open && !takesBearer(route))
+    throw new CustodyError('bearer_refused', errorCodes.bearer_refused.title);
 }
 
 const sourceIpOf = (event: APIGatewayProxyEvent): string => event.requestContext.identity.sourceIp ?? '';
@@ -134,6 +148,8 @@ function limitHeaders(event: APIGatewayProxyEvent, limiter: RateLimiter): Record
   try {
     const match = matchRoute(event.httpMethod, event.path);
     if (match.route.scope === 'public') return {};
+    const bearer = bearerIn(header(event, 'authorization'));
+    if (bearer !== undefined) return limiter.headers(parseBearer(bearer)?.id ?? '');
     return limiter.headers(signatureClaim(actorRequest(event, match)).keyId);
   } catch {
     return {};

@@ -36,8 +36,13 @@ import type { RegistryStore } from './stores/registry.ts';
 import type { Resources, Wallet } from './stores/resources.ts';
 import { walletKeyOf } from './wallet-key.ts';
 
-/** A request as the public sent it: with the address that it came from. */
-export type IncomingRequest = ActorRequest & { readonly sourceIp?: string };
+/** A request as the public sent it: with the address that it came from, and its `Authorization` header. */
+export type IncomingRequest = ActorRequest & { readonly sourceIp?: string; readonly authorization?: string };
+
+/** What of an actor limits are about. */
+export type Admitted = Pick<Actor, 'organization' | 'keyId' | 'registry'> & {
+  readonly credential: Pick<Actor['credential'], 'holder'>;
+};
 
 /** A request for a signature, and the approvals that Node 1 keeps for it: JSON each. No word of the actor's. */
 export type SignatureRequest = ActorRequest & { readonly approvals?: readonly Bytes[] };
@@ -46,7 +51,7 @@ export type SignatureRequest = ActorRequest & { readonly approvals?: readonly By
  * Refuses an authenticated actor that asks too often, or from elsewhere than its key allows.
  * @throws {CustodyError} `rate_limited`, `address_refused`
  */
-export type Admit = (actor: Actor, request: IncomingRequest) => void;
+export type Admit = (actor: Admitted, request: IncomingRequest) => void;
 
 export interface IntakePorts {
   readonly registry: RegistryStore;
@@ -82,7 +87,7 @@ export async function readWalletSetRequest(
   ports: IntakePorts,
   request: ActorRequest,
 ): Promise<Authorised<CreateWalletSet>> {
-  const { actor, body } = await open(ports, request, 'createWalletSet');
+  const { actor, body } = await openRequest(ports, request, 'createWalletSet');
   assertMay(actor, routes.createWalletSet, undefined, ports.clock());
   const operation = walletSetOperation(actor.organization, request.idempotencyKey, body);
   return authorise(ports, actor, body.authorisation, operation);
@@ -92,7 +97,7 @@ export async function readWalletsRequest(
   ports: IntakePorts,
   request: ActorRequest,
 ): Promise<Authorised<CreateWallets> & { readonly key: ActiveKey }> {
-  const { actor, body } = await open(ports, request, 'createWallets');
+  const { actor, body } = await openRequest(ports, request, 'createWallets');
   assertMay(actor, routes.createWallets, body.walletSet, ports.clock());
   const operation = walletsOperation(actor.organization, request.idempotencyKey, body);
   const authorised = authorise(ports, actor, body.authorisation, operation);
@@ -109,7 +114,7 @@ export async function readSignatureRequest(
   const { id } = paramsOf(request, 'createSignature');
   const found = ports.resources.findWallet(id);
   const [{ actor, body }, wallet, entry] = await Promise.all([
-    open(ports, request, 'createSignature'),
+    openRequest(ports, request, 'createSignature'),
     found,
     found.then((known) => known && ports.ledger.read(known.walletSet, firstEpoch)),
   ]);
@@ -160,8 +165,11 @@ function paramsOf<N extends RouteName>(request: ActorRequest, name: N): Params<N
   return readParams(name, match.params);
 }
 
-async function open<N extends 'createWalletSet' | 'createWallets' | 'createSignature'>(
-  { registry, clock, admit }: IntakePorts,
+type Opened = 'createWalletSet' | 'createWallets' | 'createSignature' | 'createToken' | 'revokeToken';
+
+/** Who asks, and the parts of the request; nothing is said yet of whether they may. */
+export async function openRequest<N extends Opened>(
+  { registry, clock, admit }: Pick<IntakePorts, 'registry' | 'clock' | 'admit'>,
   request: IncomingRequest,
   name: N & RouteName,
 ): Promise<{ readonly actor: Actor; readonly params: Params<N>; readonly body: Body<N> }> {
@@ -175,8 +183,8 @@ async function open<N extends 'createWalletSet' | 'createWallets' | 'createSigna
 }
 
 /** The actor's authorisation is for exactly this operation, is fresh, and is the one its signature covers. */
-function authorise<O extends Operation>(
-  { clock }: IntakePorts,
+export function authorise<O extends Operation>(
+  { clock }: Pick<IntakePorts, 'clock'>,
   actor: Actor,
   authorisation: Authorisation,
   operation: O,

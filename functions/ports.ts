@@ -79,17 +79,22 @@ export interface Tables {
   readonly counters: Table;
   readonly audit: Table;
   readonly webhooks: Table;
+  readonly tokens: Table;
 }
 
 /** Bound to every data key by KMS and written to CloudTrail in clear: ids only. */
 export type EncryptionContext = Readonly<Record<string, string>>;
 
-/** The node's keys in KMS. Every call is one KMS request. @throws {CustodyError} `storage_unavailable` */
-export interface KeyService {
-  /** A fresh 32-byte data key, and the same wrapped under the share key with this context. */
+/** Data keys of one KMS key. Every call is one KMS request. @throws {CustodyError} `storage_unavailable` */
+export interface DataKeys {
+  /** A fresh 32-byte data key, and the same wrapped under the KMS key with this context. */
   generateDataKey(context: EncryptionContext): Promise<{ readonly key: Bytes; readonly wrapped: Bytes }>;
   /** @throws {CustodyError} `share_unreadable` if the context, the key or the ciphertext is another one. */
   decryptDataKey(wrapped: Bytes, context: EncryptionContext): Promise<Bytes>;
+}
+
+/** The node's keys in KMS: data keys are those of the share key. */
+export interface KeyService extends DataKeys {
   /** ECDSA P-256 with SHA-256 over `message` by the node's identity key; DER. */
   signIdentity(message: Bytes): Promise<Bytes>;
   /** The identity key as DER SubjectPublicKeyInfo. */

@@ -55,7 +55,9 @@ export function rateLimiter(clock: Clock, limits: Limits): RateLimiter {
   const tokensOf = (name: string, limit: number): number => {
     const bucket = buckets.get(name);
     if (bucket === undefined) return limit;
-    return Math.min(limit, bucket.tokens + ((clock() - bucket.atMs) / minuteMs) * limit);
+    // A clock that was put back takes nothing away.
+    const elapsedMs = Math.max(0, clock() - bucket.atMs);
+    return Math.min(limit, bucket.tokens + (elapsedMs / minuteMs) * limit);
   };
   const takeFrom = (name: string, limit: number): void => {
     const tokens = tokensOf(name, limit);

@@ -37,6 +37,8 @@ export const tables = {
   audit: { hash: 'id', listed: true, recoverable: false, streamed: true },
   /** Webhook endpoints with their keys and where their deliveries stand; attempts, which expire. */
   webhooks: { hash: 'id', listed: true, recoverable: true, expiring: true },
+  /** Bearer tokens, and the sealed secret that they are hashed under. A restore would bring back revoked ones. */
+  tokens: { hash: 'id', listed: true, recoverable: false, expiring: true },
 } as const satisfies Record<string, TableSpec>;
 
 export type TableName = keyof typeof tables;

@@ -5,7 +5,9 @@
 import { toHex } from '#shared/bytes.ts';
 import { exportXpub } from '#shared/crypto/xpub.ts';
 import type { Answer as Reply } from '#shared/wire/routes.ts';
+import type { ShownToken } from '#shared/wire/tokens.ts';
 import type { Wallet, WalletSet } from './stores/resources.ts';
+import type { StoredToken } from './stores/tokens.ts';
 
 export type WalletSetState = Reply<'getWalletSet'>['state'];
 
@@ -42,5 +44,23 @@ export function walletView(wallet: Wallet): Reply<'getWallet'> {
     name,
     refId,
     created,
+  };
+}
+
+const timeOf = (ms: number): string => new Date(ms).toISOString();
+
+/** Never with its hash. */
+export function tokenView(token: StoredToken): ShownToken {
+  const { id, name, walletSets, cidrs, member, expiresMs, createdMs, usedMs, revokedMs } = token;
+  return {
+    id,
+    name,
+    walletSets: [...walletSets],
+    ...(cidrs.length > 0 && { cidrs: [...cidrs] }),
+    expires: timeOf(expiresMs),
+    created: timeOf(createdMs),
+    createdBy: member,
+    ...(usedMs !== undefined && { lastUsed: timeOf(usedMs - (usedMs % 60_000)) }),
+    ...(revokedMs !== undefined && { revoked: timeOf(revokedMs) }),
   };
 }

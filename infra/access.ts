@@ -28,6 +28,7 @@ export const access = {
     sessions: ['PutItem'],
     idempotency: ['GetItem', 'PutItem', 'UpdateItem'],
     webhooks: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'],
+    tokens: ['GetItem', 'PutItem', 'UpdateItem'],
   },
   node2: {
     ...keeper,
@@ -38,7 +39,7 @@ export const access = {
   },
   /** One at each node: integrates the audit logs, and sees nothing else. */
   sequencer: { audit: logKeeper },
-  /** Reads, and holds no share: neither the table nor the key. */
+  /** Reads, and holds no share: neither the table nor the key. It notes when a token was used. */
   api: {
     registry: ['GetItem'],
     keys: ['GetItem'],
@@ -46,5 +47,6 @@ export const access = {
     idempotency: ['GetItem'],
     audit: ['GetItem', 'Query'],
     webhooks: ['GetItem', 'Query'],
+    tokens: ['GetItem', 'Query', 'UpdateItem'],
   },
 } as const satisfies Record<ProgramName, TableAccess>;

@@ -11,6 +11,7 @@ import { Program } from './constructs/program.ts';
 import { ProgramRole } from './constructs/program-role.ts';
 import { PublicApi } from './constructs/public-api.ts';
 import { Sequencer } from './constructs/sequencer.ts';
+import { TokenKey } from './constructs/token-key.ts';
 import { NodeStack, nameOf, peerEnvironment, tablePrefixOf } from './node-stack.ts';
 
 /** There is no way to Node 2 on AWS yet. A name that never resolves (RFC 2606, 2): every request fails. */
@@ -36,6 +37,11 @@ export class Node1Stack extends NodeStack {
       readers: [apiRole.role],
       administrators,
     });
+    const tokenKey = new TokenKey(this, 'TokenKey', {
+      maker: nodeRole.role,
+      reader: apiRole.role,
+      administrators,
+    });
     const tables = new NodeTables(this, 'Tables', { prefix, key: keys.table, node: nodeRole.role });
     tables.grant(nodeRole.role, access.node1, nodeRole.functionArn);
     tables.grant(sequencerRole.role, access.sequencer, sequencerRole.functionArn);
@@ -50,7 +56,7 @@ export class Node1Stack extends NodeStack {
     const node1 = new Program(this, 'Node', {
       program: 'node1',
       role: nodeRole,
-      environment: { ...environment, ...pages },
+      environment: { ...environment, ...pages, PLANBOK_TOKEN_KEY: tokenKey.keyArn },
       reservedConcurrency: concurrency.node1,
     });
     new Sequencer(this, 'Sequencer', {
@@ -61,7 +67,11 @@ export class Node1Stack extends NodeStack {
     const api = new Program(this, 'Read', {
       program: 'api',
       role: apiRole,
-      environment: { PLANBOK_TABLE_PREFIX: prefix, ...pages },
+      environment: {
+        PLANBOK_TABLE_PREFIX: prefix,
+        ...pages,
+        PLANBOK_TOKEN_KEY: tokenKey.keyArn,
+      },
       reservedConcurrency: concurrency.api,
     });
     new PublicApi(this, 'Public', {

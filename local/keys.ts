@@ -14,19 +14,23 @@ export interface NodeKeys {
   readonly shareKeyId: string;
   /** Signs delegations. */
   readonly identityKeyId: string;
+  /** At Node 1: seals what bearer tokens are hashed under. */
+  readonly tokenKeyId?: string;
   /** Signs the node's certificates and its revocation list. */
   readonly authorityKeyId: string;
 }
 
 const kinds = {
   share: { KeySpec: 'SYMMETRIC_DEFAULT', KeyUsage: 'ENCRYPT_DECRYPT' },
+  token: { KeySpec: 'SYMMETRIC_DEFAULT', KeyUsage: 'ENCRYPT_DECRYPT' },
   identity: { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' },
   authority: { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' },
 } as const;
 
-/** Finds the keys `alias/<prefix>-share`, `-identity` and `-authority`, or makes them. */
-export async function ensureKeys(client: KMSClient, prefix: string): Promise<NodeKeys> {
+/** Finds the keys `alias/<prefix>-share`, `-identity`, `-authority` and, at Node 1, `-token`, or makes them. */
+export async function ensureKeys(client: KMSClient, prefix: string, withTokens = false): Promise<NodeKeys> {
   return {
+    ...(withTokens && { tokenKeyId: await ensureKey(client, `alias/${prefix}-token`, 'token') }),
     shareKeyId: await ensureKey(client, `alias/${prefix}-share`, 'share'),
     identityKeyId: await ensureKey(client, `alias/${prefix}-identity`, 'identity'),
     authorityKeyId: await ensureKey(client, `alias/${prefix}-authority`, 'authority'),

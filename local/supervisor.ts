@@ -118,6 +118,7 @@ async function bringUp(options: StartOptions, folder: string, processes: Process
     bundle: path('node1'),
     env: {
       ...nodeEnv('account1', path('node1')),
+      PLANBOK_TOKEN_KEY: facts.account1['tokenKeyId'] ?? '',
       PLANBOK_PEER_URL: `https://127.0.0.1:${node2['port']}`,
       PLANBOK_PORT: String(options.port),
       // After a crash a request is taken up again once its lease is over: for tests that do not wait as long.

@@ -37,7 +37,9 @@ export const errorCodes = {
   scope_missing: code(403, 'The credential lacks the scope that this operation needs'),
   invitation_invalid: code(403, 'Founding an organization needs a valid invitation'),
   credential_inactive: code(401, 'The credential is expired, replaced, or not yet active'),
-  address_refused: code(403, 'The API key is not for requests from this address'),
+  address_refused: code(403, 'The API key or token is not for requests from this address'),
+  token_invalid: code(401, 'No such token, or not any more'),
+  bearer_refused: code(403, 'A bearer token only reads: this request must be signed'),
   // What an organization says of itself.
   statement_refused: code(422, 'The statement does not fit what is known of the organization'),
   statement_conflict: code(409, 'Another statement came first; state it again on the newest one'),
@@ -57,6 +59,7 @@ export const errorCodes = {
   delivery_not_found: code(404, 'No such delivery'),
   webhook_limit_reached: code(409, 'The organization has as many webhooks as it may have, or too much waits'),
   webhook_url_refused: code(422, 'A webhook cannot have this URL'),
+  token_not_found: code(404, 'No such token'),
   audit_event_not_found: code(404, 'No such audit event'),
   audit_resource_not_found: code(404, 'The log has no such tile or checkpoint'),
   wallet_set_not_active: code(409, 'The wallet set is not active'),

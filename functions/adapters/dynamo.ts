@@ -240,5 +240,6 @@ export const dynamoTables = (client: DynamoDBClient, prefix: string): Tables => 
     counters: table('counters'),
     audit: table('audit'),
     webhooks: table('webhooks'),
+    tokens: table('tokens'),
   };
 };

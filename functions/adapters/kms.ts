@@ -1,5 +1,6 @@
 /**
- * The node's two keys in KMS: the share key (symmetric) and the identity key (ECC_NIST_P256).
+ * The node's keys in KMS: the share key (symmetric) and the identity key (ECC_NIST_P256); at Node 1 also the
+ * token key (symmetric).
  * @module
  */
 import {
@@ -11,7 +12,7 @@ import {
 } from '@aws-sdk/client-kms';
 import type { Bytes } from '#shared/bytes.ts';
 import { CustodyError } from '#shared/errors.ts';
-import type { KeyService } from '../ports.ts';
+import type { DataKeys, KeyService } from '../ports.ts';
 import type { AwsOptions } from './aws.ts';
 
 /** Repeats are harmless here: no call changes anything in KMS. */
@@ -31,6 +32,24 @@ export interface KmsKeys {
   readonly identityKeyId: string;
 }
 
+/** Data keys under one symmetric key. */
+export const kmsDataKeys = (client: KMSClient, KeyId: string): DataKeys => ({
+  async generateDataKey(context) {
+    const { Plaintext, CiphertextBlob } = await call(() =>
+      client.send(
+        new GenerateDataKeyCommand({ KeyId, KeySpec: 'AES_256', EncryptionContext: { ...context } }),
+      ),
+    );
+    return { key: present(Plaintext), wrapped: present(CiphertextBlob) };
+  },
+  async decryptDataKey(wrapped, context) {
+    const { Plaintext } = await call(() =>
+      client.send(new DecryptCommand({ KeyId, CiphertextBlob: wrapped, EncryptionContext: { ...context } })),
+    );
+    return present(Plaintext);
+  },
+});
+
 export function kmsKeyService(client: KMSClient, { shareKeyId, identityKeyId }: KmsKeys): KeyService {
   let identity: Promise<Bytes> | undefined;
 
@@ -40,30 +59,7 @@ export function kmsKeyService(client: KMSClient, { shareKeyId, identityKeyId }: 
   }
 
   return {
-    async generateDataKey(context) {
-      const { Plaintext, CiphertextBlob } = await call(() =>
-        client.send(
-          new GenerateDataKeyCommand({
-            KeyId: shareKeyId,
-            KeySpec: 'AES_256',
-            EncryptionContext: { ...context },
-          }),
-        ),
-      );
-      return { key: present(Plaintext), wrapped: present(CiphertextBlob) };
-    },
-    async decryptDataKey(wrapped, context) {
-      const { Plaintext } = await call(() =>
-        client.send(
-          new DecryptCommand({
-            KeyId: shareKeyId,
-            CiphertextBlob: wrapped,
-            EncryptionContext: { ...context },
-          }),
-        ),
-      );
-      return present(Plaintext);
-    },
+    ...kmsDataKeys(client, shareKeyId),
     async signIdentity(message) {
       const { Signature } = await call(() =>
         client.send(

@@ -127,6 +127,7 @@ export const memoryTables = (): Tables => ({
   counters: memoryTable(tables.counters),
   audit: memoryTable(tables.audit),
   webhooks: memoryTable(tables.webhooks),
+  tokens: memoryTable(tables.tokens),
 });
 
 /** The same context whatever the order of its members. */

@@ -15,7 +15,7 @@ export interface ProgramPorts {
   readonly log: Log;
 }
 
-/** What reads need: no key, no way to the other node. */
+/** What every program starts from: no key, no way to the other node. */
 export const programPorts = (config: ProgramConfig, name: string): ProgramPorts => ({
   tables: dynamoTables(dynamoClient(config.aws), config.tablePrefix),
   clock: Date.now,

@@ -1,8 +1,9 @@
 /**
- * The reads on Lambda: no key, no way to the other node.
+ * The reads on Lambda: no share, no key but the one to check bearer tokens with, no way to the other node.
  * @module
  */
 import { programPorts } from '../adapters/program-ports.ts';
+import { tokenKeys } from '../adapters/token-keys.ts';
 import { writeOnceFiles } from '../adapters/write-once-files.ts';
 import { writeOnceTable } from '../adapters/write-once-table.ts';
 import { verifyWithOpenssl } from '../authenticate.ts';
@@ -16,6 +17,7 @@ import { idempotencyOver } from '../stores/idempotency.ts';
 import { ledgerOver } from '../stores/ledger.ts';
 import { registryOver } from '../stores/registry.ts';
 import { resourcesOver } from '../stores/resources.ts';
+import { tokensOf } from '../stores/tokens.ts';
 import { endpointsOver } from '../stores/webhooks.ts';
 import { apiRoutes } from './routes.ts';
 
@@ -23,7 +25,8 @@ import { apiRoutes } from './routes.ts';
 const version = '0.1.0';
 
 const config = readProgramConfig();
-const { tables, clock, log } = programPorts(config, 'api');
+const ports = programPorts(config, 'api');
+const { tables, clock, log } = ports;
 const limiter = rateLimiter(clock, config.rates);
 const { auditFolder } = config;
 const files = auditFolder === undefined ? writeOnceTable(tables.audit) : writeOnceFiles(auditFolder);
@@ -37,12 +40,14 @@ export const handler = http(
     // Only ever asked what became of a key: the lease is Node 1's.
     idempotency: idempotencyOver(tables.idempotency, clock, 0),
     limiter,
+    tokens: tokensOf(tables.tokens, { ...ports, keys: tokenKeys(config) }, 'opens'),
     audit: { store: auditOver(tables.audit), files },
     webhooks: {
       endpoints: endpointsOver(tables.webhooks, clock),
       deliveries: deliveriesOver(tables.webhooks, clock),
     },
     clock,
+    log,
     version,
   }),
   { log, limiter, origins: config.origins },

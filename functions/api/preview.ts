@@ -10,14 +10,13 @@ import { CustodyError } from '#shared/errors.ts';
 import { signatureOperation } from '#shared/intent/build.ts';
 import { operationDigest } from '#shared/intent/operation.ts';
 import { parsePolicy, policyDigest } from '#shared/policy/policy.ts';
-import { may } from '#shared/registry/roles.ts';
 import { readBody } from '#shared/wire/parse.ts';
 import type { Answer as Reply } from '#shared/wire/routes.ts';
-import type { Actor } from '../authenticate.ts';
 import type { HttpRequest } from '../http.ts';
 import { approvalsOf } from '../intake.ts';
 import { judge, policyInForce } from '../policy.ts';
 import type { Clock } from '../ports.ts';
+import type { Reader } from '../reader.ts';
 import { firstEpoch, type Ledger } from '../stores/ledger.ts';
 import type { Wallet } from '../stores/resources.ts';
 import { walletKeyOf } from '../wallet-key.ts';
@@ -27,22 +26,22 @@ export interface PreviewPorts {
   readonly clock: Clock;
 }
 
-/** A wallet that the actor may see. @throws {CustodyError} `wallet_not_found` */
+/** A wallet that the reader may see. @throws {CustodyError} `wallet_not_found` */
 export type OwnWallet = (id: string) => Promise<Wallet>;
 
 /** Decodes as both nodes will, and says what an actor would authorise. */
 export async function preview(
   ports: PreviewPorts,
-  actor: Actor,
+  reader: Reader,
   request: HttpRequest,
   ownWallet: OwnWallet,
 ): Promise<Reply<'previewSignature'>> {
   const { wallet: id, payload, idempotencyKey, approvals } = readBody('previewSignature', request.body);
   const wallet = await ownWallet(id);
-  const { decoded, operation, digest } = await read(ports, actor, wallet, payload, idempotencyKey);
+  const { decoded, operation, digest } = await read(ports, reader, wallet, payload, idempotencyKey);
   const asked = {
-    registry: actor.registry,
-    requester: actor.credential.holder,
+    registry: reader.registry,
+    requester: reader.credential.holder,
     walletSet: wallet.walletSet,
     digest,
     intent: decoded.intent,
@@ -66,7 +65,7 @@ export async function preview(
 /** What a policy, the one in force or a draft, says of a payload. */
 export async function evaluate(
   ports: PreviewPorts,
-  actor: Actor,
+  reader: Reader,
   request: HttpRequest,
   ownWallet: OwnWallet,
 ): Promise<Reply<'evaluatePolicy'>> {
@@ -75,11 +74,11 @@ export async function evaluate(
   const wallet = await ownWallet(id);
   const { walletSet } = wallet;
   const draft = body.policy === undefined ? undefined : draftOf(body.policy);
-  const { decoded, digest } = await read(ports, actor, wallet, payload, idempotencyKey);
-  const policy = draft ?? policyInForce(actor.registry, walletSet);
+  const { decoded, digest } = await read(ports, reader, wallet, payload, idempotencyKey);
+  const policy = draft ?? policyInForce(reader.registry, walletSet);
   const asked = {
-    registry: actor.registry,
-    requester: actor.credential.holder,
+    registry: reader.registry,
+    requester: reader.credential.holder,
     walletSet,
     digest,
     intent: decoded.intent,
@@ -93,8 +92,8 @@ export async function evaluate(
   };
 }
 
-/** The policies of the wallet sets that the actor may see. */
-export function policies({ registry }: Actor, sees: (walletSet: string) => boolean): Reply<'listPolicies'> {
+/** The policies of the wallet sets that the reader may see. */
+export function policies({ registry }: Reader, sees: (walletSet: string) => boolean): Reply<'listPolicies'> {
   const visible = Object.entries(registry.policies).filter(([set]) => set === '*' || sees(set));
   return {
     data: visible.map(([walletSet, text]) => {
@@ -120,15 +119,15 @@ function draftOf(document: unknown) {
 }
 
 async function read(
-  { ledger, clock }: PreviewPorts,
-  { organization, registry, credentialId }: Actor,
+  { ledger }: PreviewPorts,
+  { organization, rights }: Reader,
   wallet: Wallet,
   payload: SignPayload,
   idempotencyKey: string,
 ) {
   const account = (await ledger.read(wallet.walletSet, firstEpoch))?.account;
   if (account === undefined) throw new CustodyError('wallet_set_not_found', 'no keys');
-  const allowRawDigest = may(registry, credentialId, 'sign_raw', wallet.walletSet, clock());
+  const allowRawDigest = rights.explain('sign_raw', wallet.walletSet) === undefined;
   const decoded = decodePayload(payload, walletKeyOf(account, wallet), { allowRawDigest });
   const operation = signatureOperation(organization, idempotencyKey, wallet, payload, decoded);
   return { decoded, operation, digest: operationDigest(operation) };

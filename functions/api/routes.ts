@@ -14,18 +14,19 @@ import { openapi } from '#shared/wire/openapi.ts';
 import { readParams, readQuery } from '#shared/wire/parse.ts';
 import { maxWallets } from '#shared/wire/requests.ts';
 import { type Answer as Reply, routes } from '#shared/wire/routes.ts';
-import { type Actor, authenticate } from '../authenticate.ts';
 import { feedOver } from '../events/feed.ts';
-import { assertMay, reaches } from '../guard.ts';
+import { assertRight, reaches } from '../guard.ts';
 import type { Handlers, HttpRequest, RouteHandler } from '../http.ts';
-import type { Clock } from '../ports.ts';
+import type { Clock, Log } from '../ports.ts';
 import { admitting, type RateLimiter } from '../rate-limit.ts';
+import { type Reader, readerOf } from '../reader.ts';
 import type { Approvals } from '../stores/approvals.ts';
 import type { Idempotency } from '../stores/idempotency.ts';
 import { firstEpoch, type Ledger } from '../stores/ledger.ts';
 import type { RegistryStore } from '../stores/registry.ts';
 import type { Resources, SignatureRecord, Wallet } from '../stores/resources.ts';
-import { type WalletSetState, walletSetView, walletView } from '../views.ts';
+import type { Tokens } from '../stores/tokens.ts';
+import { tokenView, type WalletSetState, walletSetView, walletView } from '../views.ts';
 import { webhookView } from '../webhooks/views.ts';
 import { getApproval, listApprovals } from './approvals.ts';
 import { type AuditReads, auditEvent, auditEvents, auditProof } from './audit.ts';
@@ -40,15 +41,17 @@ export interface ApiPorts {
   readonly ledger: Ledger;
   readonly idempotency: Idempotency;
   readonly limiter: RateLimiter;
+  readonly tokens: Pick<Tokens, 'check' | 'used' | 'find' | 'list'>;
   /** Of Node 1. */
   readonly audit: AuditReads;
   readonly webhooks: WebhookReads;
   readonly clock: Clock;
+  readonly log: Log;
   readonly version: string;
 }
 
 /** Whom the guard of the route let in. */
-interface Asking extends Actor {
+interface Asking extends Reader {
   /** Does the route's rule let it ask about things of this wallet set, or of all? */
   readonly sees: (walletSet: string | undefined) => boolean;
 }
@@ -57,46 +60,45 @@ interface Asking extends Actor {
 const pageLimit = 20;
 
 export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
-  const { registry, resources, clock, limiter, version, audit } = ports;
+  const { registry, resources, clock, limiter, version, audit, tokens } = ports;
   const admit = admitting(limiter);
   const feed = feedOver(audit);
 
-  /** A route of an authenticated actor with the route's scope. */
+  /** A route of a reader with the route's scope. */
   const of =
-    (run: (actor: Asking, request: HttpRequest) => Promise<unknown>): RouteHandler =>
+    (run: (reader: Asking, request: HttpRequest) => Promise<unknown>): RouteHandler =>
     async (request) => {
       const { route } = request.match;
-      const actor = await authenticate(registry, request, clock());
-      admit(actor, request);
+      const reader = await readerOf({ ...ports, admit }, request);
       // Whoever sees nothing at all sees no list either; single things are asked about one by one.
-      assertMay(actor, route, undefined, clock());
-      const sees = (walletSet: string | undefined) => reaches(actor, route, walletSet, clock());
-      return { body: await run({ ...actor, sees }, request) };
+      assertRight(reader.rights, route, undefined);
+      const sees = (walletSet: string | undefined) => reaches(reader.rights, route, walletSet);
+      return { body: await run({ ...reader, sees }, request) };
     };
-  /** What an actor may not see is answered as what does not exist. */
-  const seen = <T>(actor: Asking, walletSet: string, absent: ErrorCode, thing: T): T => {
-    if (!actor.sees(walletSet)) throw new CustodyError(absent, 'no such thing');
+  /** What a reader may not see is answered as what does not exist. */
+  const seen = <T>(reader: Asking, walletSet: string, absent: ErrorCode, thing: T): T => {
+    if (!reader.sees(walletSet)) throw new CustodyError(absent, 'no such thing');
     return thing;
   };
-  const ownWallet = async (actor: Asking, id: string): Promise<Wallet> => {
-    const wallet = await resources.wallet(actor.organization, id);
-    return seen(actor, wallet.walletSet, 'wallet_not_found', wallet);
+  const ownWallet = async (reader: Asking, id: string): Promise<Wallet> => {
+    const wallet = await resources.wallet(reader.organization, id);
+    return seen(reader, wallet.walletSet, 'wallet_not_found', wallet);
   };
   /** The log says what happened to every wallet set: who may not see them all sees what was done to their own. */
-  const seesObject = async (actor: Asking, object: string): Promise<boolean> => {
-    if (actor.sees(undefined)) return true;
+  const seesObject = async (reader: Asking, object: string): Promise<boolean> => {
+    if (reader.sees(undefined)) return true;
     const wallet = await resources.findWallet(object);
     const set = await resources.findWalletSet(wallet?.walletSet ?? object);
-    return set?.organization === actor.organization && actor.sees(set.id);
+    return set?.organization === reader.organization && reader.sees(set.id);
   };
-  const ownEvent = async (actor: Asking, id: string) => {
-    const event = await auditEvent(audit, actor.organization, id);
-    if (await seesObject(actor, readRecord(utf8(event.record)).object)) return event;
+  const ownEvent = async (reader: Asking, id: string) => {
+    const event = await auditEvent(audit, reader.organization, id);
+    if (await seesObject(reader, readRecord(utf8(event.record)).object)) return event;
     throw new CustodyError('audit_event_not_found', 'no such thing');
   };
-  const seesSignature = async (actor: Asking, { wallet }: SignatureRecord): Promise<boolean> => {
+  const seesSignature = async (reader: Asking, { wallet }: SignatureRecord): Promise<boolean> => {
     const found = await resources.findWallet(wallet);
-    return found !== undefined && actor.sees(found.walletSet);
+    return found !== undefined && reader.sees(found.walletSet);
   };
   const seenOnes = <T>(found: Found<T>, keep: (item: T) => boolean): Found<T> => ({
     ...found,
@@ -144,81 +146,85 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
         credentials: credentialsOf(known, id),
       })),
     })),
-    listWalletSets: of(async (actor, request) => {
+    listTokens: of(async ({ organization }, request) => {
+      const query = readQuery('listTokens', request.query);
+      return shown(await tokens.list(organization, page(query)), tokenView);
+    }),
+    listWalletSets: of(async (reader, request) => {
       const query = readQuery('listWalletSets', request.query);
-      const listed = await resources.list('walletSet', actor.organization, undefined, page(query));
-      const found = seenOnes(listed, ({ id }) => actor.sees(id));
+      const listed = await resources.list('walletSet', reader.organization, undefined, page(query));
+      const found = seenOnes(listed, ({ id }) => reader.sees(id));
       const states = await Promise.all(found.items.map(({ id }) => stateOf(ports, id)));
       return shown(found, (set) => walletSetView(set, states[found.items.indexOf(set)] ?? 'quarantined'));
     }),
-    getWalletSet: of(async (actor, { match }) => {
+    getWalletSet: of(async (reader, { match }) => {
       const { id } = readParams('getWalletSet', match.params);
-      const own = await resources.walletSet(actor.organization, id);
-      const set = seen(actor, id, 'wallet_set_not_found', own);
+      const own = await resources.walletSet(reader.organization, id);
+      const set = seen(reader, id, 'wallet_set_not_found', own);
       return walletSetView(set, await stateOf(ports, id));
     }),
-    listWallets: of(async (actor, request) => {
+    listWallets: of(async (reader, request) => {
       const query = readQuery('listWallets', request.query);
-      const listed = await resources.list('wallet', actor.organization, query.walletSet, page(query));
+      const listed = await resources.list('wallet', reader.organization, query.walletSet, page(query));
       return shown(
-        seenOnes(listed, ({ walletSet }) => actor.sees(walletSet)),
+        seenOnes(listed, ({ walletSet }) => reader.sees(walletSet)),
         walletView,
       );
     }),
-    getWallet: of(async (actor, { match }) =>
-      walletView(await ownWallet(actor, readParams('getWallet', match.params).id)),
+    getWallet: of(async (reader, { match }) =>
+      walletView(await ownWallet(reader, readParams('getWallet', match.params).id)),
     ),
-    getAddressProof: of(async (actor, { match }) => {
+    getAddressProof: of(async (reader, { match }) => {
       const { id } = readParams('getAddressProof', match.params);
-      const { proofs } = await ownWallet(actor, id);
+      const { proofs } = await ownWallet(reader, id);
       if (proofs === undefined) throw new CustodyError('wallet_not_found', 'the wallet has no proof');
       return JSON.parse(proofs);
     }),
-    previewSignature: of(async (actor, request) =>
-      preview(ports, actor, request, (id) => ownWallet(actor, id)),
+    previewSignature: of(async (reader, request) =>
+      preview(ports, reader, request, (id) => ownWallet(reader, id)),
     ),
-    evaluatePolicy: of(async (actor, request) =>
-      evaluate(ports, actor, request, (id) => ownWallet(actor, id)),
+    evaluatePolicy: of(async (reader, request) =>
+      evaluate(ports, reader, request, (id) => ownWallet(reader, id)),
     ),
-    listPolicies: of(async (actor) => policies(actor, actor.sees)),
-    listSignatures: of(async (actor, request) => {
+    listPolicies: of(async (reader) => policies(reader, reader.sees)),
+    listSignatures: of(async (reader, request) => {
       const query = readQuery('listSignatures', request.query);
-      const listed = await resources.list('signature', actor.organization, query.wallet, page(query));
-      const visible = await Promise.all(listed.items.map((item) => seesSignature(actor, item)));
+      const listed = await resources.list('signature', reader.organization, query.wallet, page(query));
+      const visible = await Promise.all(listed.items.map((item) => seesSignature(reader, item)));
       const found = { ...listed, items: listed.items.filter((_, i) => visible[i]) };
       return shown(found, ({ answer }) => JSON.parse(answer));
     }),
-    getSignature: of(async (actor, { match }) => {
+    getSignature: of(async (reader, { match }) => {
       const { id } = readParams('getSignature', match.params);
-      const record = await resources.signature(actor.organization, id);
-      if (!(await seesSignature(actor, record)))
+      const record = await resources.signature(reader.organization, id);
+      if (!(await seesSignature(reader, record)))
         throw new CustodyError('signature_not_found', 'no such thing');
       return JSON.parse(record.answer);
     }),
-    listApprovals: of(async (actor, request) => {
+    listApprovals: of(async (reader, request) => {
       const query = readQuery('listApprovals', request.query);
-      return listApprovals(ports, actor.registry, query, page(query), actor.sees);
+      return listApprovals(ports, reader.registry, query, page(query), reader.sees);
     }),
-    getApproval: of(async (actor, { match }) => {
+    getApproval: of(async (reader, { match }) => {
       const { id } = readParams('getApproval', match.params);
-      return getApproval(ports, actor.registry, id, actor.sees);
+      return getApproval(ports, reader.registry, id, reader.sees);
     }),
-    listAuditEvents: of(async (actor, request) => {
+    listAuditEvents: of(async (reader, request) => {
       const { limit, cursor, ...filter } = readQuery('listAuditEvents', request.query);
-      if (filter.object === undefined || !(await seesObject(actor, filter.object)))
-        assertMay(actor, { ...request.match.route, on: 'every' }, undefined, clock());
-      return auditEvents(audit, actor.organization, filter, page({ limit, cursor }));
+      if (filter.object === undefined || !(await seesObject(reader, filter.object)))
+        assertRight(reader.rights, { ...request.match.route, on: 'every' }, undefined);
+      return auditEvents(audit, reader.organization, filter, page({ limit, cursor }));
     }),
-    getAuditEvent: of((actor, { match }) => ownEvent(actor, readParams('getAuditEvent', match.params).id)),
-    getAuditProof: of(async (actor, { match }) => {
-      const { id } = await ownEvent(actor, readParams('getAuditProof', match.params).id);
-      return auditProof(audit, actor.organization, id);
+    getAuditEvent: of((reader, { match }) => ownEvent(reader, readParams('getAuditEvent', match.params).id)),
+    getAuditProof: of(async (reader, { match }) => {
+      const { id } = await ownEvent(reader, readParams('getAuditProof', match.params).id);
+      return auditProof(audit, reader.organization, id);
     }),
     listEvents: of(({ organization }, { query }) =>
       events(feed, organization, readQuery('listEvents', query)),
     ),
-    listWebhooks: of((actor, { query }) =>
-      webhooks(ports.webhooks, actor.organization, page(readQuery('listWebhooks', query)), clock()),
+    listWebhooks: of((reader, { query }) =>
+      webhooks(ports.webhooks, reader.organization, page(readQuery('listWebhooks', query)), clock()),
     ),
     getWebhook: of(async ({ organization }, { match }) => {
       const { id } = readParams('getWebhook', match.params);
@@ -228,8 +234,8 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
       const { id } = readParams('listDeliveries', match.params);
       return deliveriesOf(ports.webhooks, organization, id, page(readQuery('listDeliveries', query)));
     }),
-    getIdempotencyKey: of((actor, { match }) =>
-      whatBecame(ports, actor, readParams('getIdempotencyKey', match.params).key),
+    getIdempotencyKey: of((reader, { match }) =>
+      whatBecame(ports, reader, readParams('getIdempotencyKey', match.params).key),
     ),
     listChains: open(() => ({ data: (Object.keys(blockchains) as Blockchain[]).map(chainView) })),
     getLimits: open(() => ({
@@ -267,11 +273,8 @@ async function stateOf({ ledger }: ApiPorts, walletSet: string): Promise<WalletS
 }
 
 /** @throws {CustodyError} `idempotency_key_not_found` */
-async function whatBecame(
-  { idempotency, resources, approvals, webhooks: hooks }: ApiPorts,
-  { organization }: Actor,
-  key: string,
-) {
+async function whatBecame(ports: ApiPorts, { organization }: Reader, key: string) {
+  const { idempotency, resources, approvals, webhooks: hooks } = ports;
   const record = await idempotency.find(organization, key);
   if (record === undefined) throw new CustodyError('idempotency_key_not_found', 'this key was never used');
   const { id, operation, created } = record;
@@ -279,7 +282,8 @@ async function whatBecame(
     (await resources.findWalletSet(id)) ??
     (await resources.findWallet(id)) ??
     (await resources.findSignature(id)) ??
-    (await changedWebhook(hooks, id));
+    (await changedWebhook(hooks, id)) ??
+    (await doneToToken(ports, id, operation));
   if (made !== undefined) return { key, operation, state: 'completed', resources: [id], created };
   const held = derivedId('apr', fromBase64url(operation), 0);
   if ((await approvals.find(held)) !== undefined && record.state !== 'in_progress')
@@ -292,6 +296,13 @@ async function changedWebhook({ endpoints }: WebhookReads, resource: string): Pr
   const [id = '', request] = resource.split('/');
   const endpoint = await endpoints.find(id);
   return request === undefined || endpoint?.applied.includes(request) ? endpoint : undefined;
+}
+
+/** The token, if the operation on it was carried out: the making names its id, another one is its revocation. */
+async function doneToToken({ tokens }: ApiPorts, id: string, operation: string) {
+  const token = await tokens.find(id);
+  const making = derivedId('tok', fromBase64url(operation), 0) === id;
+  return making || token?.revokedMs !== undefined ? token : undefined;
 }
 
 const kindsOf = {

@@ -14,9 +14,9 @@ import {
   AuditLogResponseSchema,
 } from '../../proto/generated/planbok/node/v1/node_pb.ts';
 import { partOf } from '../audit/parts.ts';
-import { authenticate } from '../authenticate.ts';
-import { assertMay } from '../guard.ts';
+import { assertRight } from '../guard.ts';
 import type { HttpAnswer, HttpRequest } from '../http.ts';
+import { readerOf } from '../reader.ts';
 import type { Lead } from './lead.ts';
 
 type Part = MessageInitShape<typeof AuditLogRequestSchema>['part'];
@@ -24,11 +24,9 @@ type Part = MessageInitShape<typeof AuditLogRequestSchema>['part'];
 type Ask = (log: NodeName, part: NonNullable<Part>) => Promise<Bytes>;
 
 /** Who may ask for what, the route says: records, for whoever sees every wallet set; sizes and hashes, any. */
-async function asking({ node, peer }: Lead, request: HttpRequest): Promise<Ask> {
-  const actor = await authenticate(node.registry, request, node.clock());
-  node.admit?.(actor, request);
-  assertMay(actor, request.match.route, undefined, node.clock());
-  const { organization } = actor;
+async function asking({ node, peer, tokens }: Lead, request: HttpRequest): Promise<Ask> {
+  const { organization, rights } = await readerOf({ ...node, tokens }, request);
+  assertRight(rights, request.match.route, undefined);
   return async (log, part) => {
     const asked = create(AuditLogRequestSchema, { organization, part });
     if (log === 'node1') return partOf(node, organization, asked.part);

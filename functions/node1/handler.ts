@@ -3,12 +3,14 @@
  * @module
  */
 import { node1Ports } from '../adapters/ports.ts';
+import { tokenKeys } from '../adapters/token-keys.ts';
 import { peerOver } from '../channel/call.ts';
 import { readNodeConfig } from '../config.ts';
 import { http } from '../http.ts';
 import { nodeOf } from '../node.ts';
 import { admitting, rateLimiter } from '../rate-limit.ts';
 import { idempotencyOver } from '../stores/idempotency.ts';
+import { tokensOf } from '../stores/tokens.ts';
 import { nodeWebhooks } from '../webhooks/node-webhooks.ts';
 import { node1Routes } from './routes.ts';
 
@@ -19,10 +21,11 @@ const limiter = rateLimiter(ports.clock, config.rates);
 export const node = nodeOf({ ...ports, admit: admitting(limiter) }, { node: 'node1', peerIdentity, bundle });
 export const peer = peerOver({ ...ports, identity: node.identity, peerIdentity });
 const idempotency = idempotencyOver(ports.tables.idempotency, ports.clock, config.leaseMs);
+const tokens = tokensOf(ports.tables.tokens, { ...ports, keys: tokenKeys(config) }, 'makes');
 
 export const webhooks = nodeWebhooks(node, ports.tables.webhooks, config.local);
 
-export const handler = http(node1Routes({ node, peer, idempotency, webhooks }, config.invitation), {
+export const handler = http(node1Routes({ node, peer, idempotency, webhooks, tokens }, config.invitation), {
   log: ports.log,
   limiter,
   origins: config.origins,

@@ -8,6 +8,7 @@ import type { ActorRequest } from '#shared/intent/http-signature.ts';
 import type { Peer } from '../channel/call.ts';
 import type { Node } from '../node.ts';
 import type { Idempotency } from '../stores/idempotency.ts';
+import type { Tokens } from '../stores/tokens.ts';
 import type { NodeWebhooks } from '../webhooks/node-webhooks.ts';
 
 export interface Lead {
@@ -15,6 +16,7 @@ export interface Lead {
   readonly peer: Peer;
   readonly idempotency: Idempotency;
   readonly webhooks: NodeWebhooks;
+  readonly tokens: Tokens;
 }
 
 /** An answer, and whether it is of an earlier request with the same idempotency key. */

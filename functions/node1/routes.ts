@@ -12,6 +12,7 @@ import type { Lead } from './lead.ts';
 import { createOrganization } from './organizations.ts';
 import { createSignature } from './signatures.ts';
 import { createStatement, upToDate } from './statements.ts';
+import { createToken, revokeToken } from './tokens.ts';
 import { createWalletSet } from './wallet-sets.ts';
 import { createWallets } from './wallets.ts';
 import {
@@ -45,6 +46,8 @@ export const node1Routes = (lead: Lead, invitation?: string): Handlers<'node1'> 
   rotateWebhookKey: ofWebhooks(lead, rotateWebhookKey),
   testWebhook: ofWebhooks(lead, testWebhook),
   redeliverWebhook: ofWebhooks(lead, redeliverWebhook),
+  createToken: (request) => createToken(lead, request),
+  revokeToken: (request) => revokeToken(lead, request),
   exportAudit: (request) => exportAudit(lead, request),
   getTlog: (request) => tlog(lead, request),
   getAttestations: async () => ({ body: await attestations(lead) }),

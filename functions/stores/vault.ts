@@ -8,11 +8,11 @@ import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { type Bytes, concat } from '#shared/bytes.ts';
 import type { NodeName } from '#shared/crypto/attestation.ts';
 import { CustodyError } from '#shared/errors.ts';
-import type { EncryptionContext, KeyService, Random } from '../ports.ts';
+import type { DataKeys, EncryptionContext, Random } from '../ports.ts';
 
 /** What a ciphertext is for. */
 export interface Purpose {
-  readonly purpose: 'share' | 'dkg' | 'hedge' | 'audit' | 'webhook';
+  readonly purpose: 'share' | 'dkg' | 'hedge' | 'audit' | 'webhook' | 'token';
   readonly key: string;
   readonly epoch: number;
 }
@@ -34,7 +34,7 @@ export interface Vault {
 }
 
 export interface VaultPorts {
-  readonly keys: Pick<KeyService, 'generateDataKey' | 'decryptDataKey'>;
+  readonly keys: DataKeys;
   readonly random: Random;
   readonly node: NodeName;
 }

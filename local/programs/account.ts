@@ -69,7 +69,9 @@ runChild(async () => {
   const kms = kmsClient(options);
   const prefix = `planbok-${node}-`;
   const [keys] = await Promise.all([
-    needs('DescribeKey, CreateKey, CreateAlias', endpoint, () => ensureKeys(kms, `planbok-${node}`)),
+    needs('DescribeKey, CreateKey, CreateAlias', endpoint, () =>
+      ensureKeys(kms, `planbok-${node}`, node === 'node1'),
+    ),
     needs('CreateTable with two indices', endpoint, () => createTables(dynamoClient(options), prefix)),
   ]);
   tablesMade();
@@ -81,7 +83,14 @@ runChild(async () => {
     folder: join(folder, 'tls'),
   });
   return {
-    tells: { endpoint, prefix, identity, shareKeyId: keys.shareKeyId, identityKeyId: keys.identityKeyId },
+    tells: {
+      endpoint,
+      prefix,
+      identity,
+      shareKeyId: keys.shareKeyId,
+      identityKeyId: keys.identityKeyId,
+      ...(keys.tokenKeyId !== undefined && { tokenKeyId: keys.tokenKeyId }),
+    },
     async stop() {
       certificates.stop();
       await aws?.close();

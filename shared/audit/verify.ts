@@ -254,8 +254,19 @@ function checkCosignature({ lines, text }: Checkpoint, witness: Key): number {
 }
 
 const recordMembers = 'action,actor,commitment,log,object,operation,phase,policy,previous,role,time,type';
-/** What Node 1 does alone: Node 2 hears of an approval when it signs, and judges it then. */
-const soleEffects = ['approval.request', 'approval.approve', 'approval.reject', 'approval.cancel'];
+/**
+ * What Node 1 does alone: Node 2 hears of an approval when it signs, and judges it then, and of tokens never. Such
+ * records take no part in the join at all: called one of these, an intent is none for an effect of Node 2, which
+ * then stands alone. Nothing that both nodes must do may ever be named here.
+ */
+const soleEffects = [
+  'approval.request',
+  'approval.approve',
+  'approval.reject',
+  'approval.cancel',
+  'create_token',
+  'revoke_token',
+];
 const phases = ['intent', 'outcome', 'denied', 'failed'];
 
 /** What the join needs to know of one operation, by node: how often it was begun, and when it took effect. */

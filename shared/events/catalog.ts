@@ -55,6 +55,8 @@ export const catalog = {
   'approval.cancel': row('approval', 'cancelled'),
   // Refused before it was known to be either.
   'approval.decide': row('approval', 'decided'),
+  create_token: row('token', 'created'),
+  revoke_token: row('token', 'revoked'),
   ...statements,
   create_webhook: row('webhook', 'created'),
   update_webhook: row('webhook', 'updated'),

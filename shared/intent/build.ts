@@ -9,7 +9,13 @@ import { type AddressType, type Blockchain, type Curve, chainInfo } from '../cha
 import type { Decoded, Effect, SignPayload } from '../chains/intent.ts';
 import { CustodyError } from '../errors.ts';
 import type { Canonical } from './canonical.ts';
-import type { CreateSignature, CreateWalletSet, CreateWallets } from './operation.ts';
+import type {
+  CreateSignature,
+  CreateToken,
+  CreateWalletSet,
+  CreateWallets,
+  RevokeToken,
+} from './operation.ts';
 
 export interface WalletSetRequest {
   readonly name: string;
@@ -81,6 +87,41 @@ export function walletsOperation(
     refId,
   };
 }
+
+export interface TokenRequest {
+  readonly name: string;
+  readonly walletSets: readonly string[];
+  readonly cidrs?: readonly string[] | undefined;
+  readonly expires: string;
+}
+
+/** The order of lists, which means nothing, is made one. */
+export const tokenOperation = (
+  organization: string,
+  idempotencyKey: string,
+  { name, walletSets, cidrs = [], expires }: TokenRequest,
+): CreateToken => ({
+  type: 'planbok/operation/v1',
+  kind: 'token.create',
+  organization,
+  idempotencyKey,
+  name,
+  walletSets: [...walletSets].sort(),
+  cidrs: [...cidrs].sort(),
+  expires,
+});
+
+export const tokenRevocation = (
+  organization: string,
+  idempotencyKey: string,
+  token: string,
+): RevokeToken => ({
+  type: 'planbok/operation/v1',
+  kind: 'token.revoke',
+  organization,
+  idempotencyKey,
+  token,
+});
 
 /** As canonical JSON has it: members that are undefined are not there. */
 function canonicalEffect(effect: Effect): Canonical {

@@ -50,7 +50,23 @@ export interface CreateSignature extends Base {
   readonly toSign: readonly { readonly path: string; readonly algorithm: string; readonly digest: string }[];
 }
 
-export type Operation = CreateWalletSet | CreateWallets | CreateSignature;
+export interface CreateToken extends Base {
+  readonly kind: 'token.create';
+  readonly name: string;
+  /** Whose wallet sets it shows, in order; `*` for all. */
+  readonly walletSets: readonly string[];
+  /** Addresses that it may be used from, in order; empty: any. */
+  readonly cidrs: readonly string[];
+  /** RFC 3339, UTC. */
+  readonly expires: string;
+}
+
+export interface RevokeToken extends Base {
+  readonly kind: 'token.revoke';
+  readonly token: string;
+}
+
+export type Operation = CreateWalletSet | CreateWallets | CreateSignature | CreateToken | RevokeToken;
 
 /** SHA-256, 32 bytes. */
 export const operationDigest = (operation: Operation): Bytes => digestOf(operation);

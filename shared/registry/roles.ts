@@ -67,9 +67,12 @@ export const ownerScopes: readonly Scope[] = ['sign_raw', 'approve'];
 export const administers: readonly Scope[] = ['view', 'create_wallet', 'sign'];
 
 /** Acts beside statements and scopes, and whose they are. */
-export const acts = { export: ['owner'], webhooks: ['owner', 'admin'] } as const satisfies Readonly<
-  Record<string, readonly Role[]>
->;
+export const acts = {
+  export: ['owner'],
+  webhooks: ['owner', 'admin'],
+  /** Tokens for reading: making them, listing them, revoking them. */
+  tokens: ['owner', 'admin'],
+} as const satisfies Readonly<Record<string, readonly Role[]>>;
 export type Act = keyof typeof acts;
 
 /**

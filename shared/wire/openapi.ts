@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { errorCodes } from '../errors.ts';
 import { acts } from '../registry/roles.ts';
 import { problemDocument, problemMediaType } from './problem.ts';
+import { takesBearer } from './route.ts';
 import { type Route, type RouteName, routes } from './routes.ts';
 
 type Schema = Record<string, unknown>;
@@ -48,8 +49,20 @@ const header = (name: string, description: string): Schema => ({
   schema: { type: 'string' },
 });
 
+const signed = { httpMessageSignature: [] };
+
+function securityOf(route: Route): Schema {
+  const { scope, act } = route;
+  if (scope === 'public') return { security: [] };
+  const role = act === undefined ? '' : `, and a role out of: ${acts[act].join(', ')}`;
+  return {
+    description: `Needs the scope \`${scope}\`${role}.`,
+    ...(takesBearer(route) && { security: [signed, { bearerToken: [] }] }),
+  };
+}
+
 function operation(name: RouteName, route: Route): Schema {
-  const { status, summary, scope, act, idempotent, maxBodyBytes, mediaType } = route;
+  const { status, summary, scope, idempotent, maxBodyBytes, mediaType } = route;
   const headers = [
     ...(idempotent
       ? [header('Idempotency-Key', 'Names the operation for 7 days: 1 to 128 of A-Z a-z 0-9 . _ ~ : -')]
@@ -61,11 +74,7 @@ function operation(name: RouteName, route: Route): Schema {
   return {
     operationId: name,
     summary,
-    ...(scope === 'public'
-      ? { security: [] }
-      : {
-          description: `Needs the scope \`${scope}\`${act === undefined ? '' : `; for the roles ${acts[act].join(', ')}`}.`,
-        }),
+    ...securityOf(route),
     parameters: [...parameters(route.params, 'path'), ...parameters(route.query, 'query'), ...headers],
     ...(maxBodyBytes > 0 ? { requestBody: { required: true, ...json(schemaOf(route.body, 'input')) } } : {}),
     responses: {
@@ -107,7 +116,7 @@ export function openapi(version: string, server?: string): Schema {
       description: `Two nodes in two accounts make keys and sign together.\n\n## Errors\n\n${codeTable()}`,
     },
     ...(server === undefined ? {} : { servers: [{ url: server }] }),
-    security: [{ httpMessageSignature: [] }],
+    security: [signed],
     paths,
     components: {
       securitySchemes: {
@@ -117,6 +126,13 @@ export function openapi(version: string, server?: string): Schema {
           name: 'Signature',
           description:
             'RFC 9421. One label, `planbok`; components `@method @path @query`, then `content-digest` if there is a body and `idempotency-key` if there is a key; parameters `created expires nonce keyid alg`, in this order; at most 120 s between created and expires.',
+        },
+        bearerToken: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'pbk_…',
+          description:
+            'Of `POST /v1/tokens`, on routes that only read. Anything else that carries one is refused with `bearer_refused`, signed or not.',
         },
       },
       schemas: { Problem: { ...problem, properties: { ...(problem['properties'] as Schema), code } } },

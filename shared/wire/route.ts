@@ -50,6 +50,10 @@ export interface Route {
   readonly pending?: z.ZodType;
 }
 
+/** Does the route only read, for whoever may view? Such a read may carry a bearer token instead of a signature. */
+export const takesBearer = ({ scope, changes, act }: Route): boolean =>
+  scope === 'view' && !changes && act === undefined;
+
 const none = z.strictObject({});
 const noBody = z.undefined();
 
@@ -87,3 +91,5 @@ export const change = {
 
 /** For everybody: takes unsigned requests. */
 export const open = { scope: 'public', on: 'none', signed: false } as const;
+/** Takes something away: no body, and nothing more happens when it is repeated. */
+export const removal = { ...change, method: 'DELETE', maxBodyBytes: 0, status: 200, body: noBody } as const;

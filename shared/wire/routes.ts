@@ -10,7 +10,8 @@ import * as happened from './events.ts';
 import { from, id, page } from './fields.ts';
 import * as ask from './requests.ts';
 import * as answer from './resources.ts';
-import { change, large, open, type Program, type Route, read } from './route.ts';
+import { change, large, open, type Program, type Route, read, removal } from './route.ts';
+import * as tokens from './tokens.ts';
 import * as hooks from './webhooks.ts';
 
 export type { Program, Route } from './route.ts';
@@ -73,6 +74,38 @@ export const routes = {
     on: 'some',
     summary: 'API keys: scopes, addresses, expiry',
     response: answer.apiKeys,
+  },
+  createToken: {
+    ...change,
+    path: '/v1/tokens',
+    scope: 'view',
+    on: 'some',
+    act: 'tokens',
+    errors: ['role_missing', 'grant_refused'],
+    summary: 'Make a bearer token for reading; the answer is the only place where it stands',
+    body: tokens.createToken,
+    response: tokens.tokenCreated,
+  },
+  listTokens: {
+    ...read,
+    path: '/v1/tokens',
+    on: 'some',
+    act: 'tokens',
+    errors: ['role_missing'],
+    summary: 'Bearer tokens, newest first, without what makes them work',
+    query: z.strictObject(page),
+    response: tokens.tokenPage,
+  },
+  revokeToken: {
+    ...removal,
+    path: '/v1/tokens/{id}',
+    scope: 'view',
+    on: 'some',
+    act: 'tokens',
+    errors: ['role_missing', 'token_not_found'],
+    summary: 'Revoke a bearer token: the next request with it is refused',
+    params: byId,
+    response: tokens.token,
   },
   createWalletSet: {
     ...change,

@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { dynamoClient } from '../../functions/adapters/dynamo.ts';
 import { kmsClient } from '../../functions/adapters/kms.ts';
+import { tokenKeys } from '../../functions/adapters/token-keys.ts';
 import { ConfigError, readNodeConfig, readProgramConfig } from '../../functions/config.ts';
 
 const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -47,6 +48,13 @@ test('a complete environment is read', () => {
   expect(readNodeConfig('node1', aws).peerIdentity).toHaveLength(91);
   expect(readNodeConfig('node1', local)).toMatchObject({ local: true, invitation: undefined });
   expect(readProgramConfig(local)).not.toHaveProperty('shareKeyId');
+});
+
+test('the programs of account 1 do not start without the key of tokens', () => {
+  expect(() => tokenKeys(readProgramConfig(local))).toThrow('PLANBOK_TOKEN_KEY');
+  expect(tokenKeys(readProgramConfig({ ...local, PLANBOK_TOKEN_KEY: 'alias/token' }))).toHaveProperty(
+    'decryptDataKey',
+  );
 });
 
 test('pages that may call: none unless named; on a laptop those of the laptop besides', () => {

@@ -235,6 +235,32 @@ describe('a log that both nodes signed', () => {
     expect([verdict.ok, verdict.undecided]).toEqual([true, 1]);
   });
 
+  test('with an effect that one node has by itself is whole; under its name no signature hides', async () => {
+    const { pair, pins } = await scene(2);
+    const { node1, node2 } = pair;
+    const record = async (node: typeof node1, action: string, operation: string) => {
+      const begun = await node.auditor.append(node.log, facts({ action, operation }));
+      const outcome = facts({ action, operation, phase: 'outcome', previous: begun.id });
+      await node.auditor.append(node.log, outcome);
+    };
+    const now = async () => {
+      await settle(pair);
+      const files = exportFiles({ node1: await exportOf(node1), node2: await exportOf(node2) });
+      return verifyExport(files, pins).findings.map(({ code }) => code);
+    };
+    for (const action of ['create_token', 'revoke_token'])
+      await record(node1, action, toBase64url(random(32)));
+    expect(await now()).toEqual([]);
+    // Node 2 signed, and Node 1 calls its part of it by such a name.
+    const operation = toBase64url(random(32));
+    await record(node1, 'create_token', operation);
+    await record(node2, 'sign', operation);
+    expect(await now()).toEqual(['effect_without_peer']);
+    // Node 2 has no such actions: what it calls so is joined like everything.
+    await record(node2, 'create_token', toBase64url(random(32)));
+    expect(await now()).toEqual(['effect_without_peer', 'effect_without_peer']);
+  });
+
   test('with an effect that the other node does not know is named, with its operation', async () => {
     const { pair, pins } = await scene(2);
     const { node1, node2 } = pair;

@@ -18,7 +18,13 @@ import {
 } from 'viem';
 import { mainnet } from 'viem/chains';
 import { checkAddressProofs } from '../../client/address-proof.ts';
-import { ed25519Key, generateWebCryptoKeys, requestSigner, webCryptoKey } from '../../client/credential.ts';
+import {
+  type CredentialKey,
+  ed25519Key,
+  generateWebCryptoKeys,
+  requestSigner,
+  webCryptoKey,
+} from '../../client/credential.ts';
 import { derivePublicKey } from '../../client/derive.ts';
 import { parseRetryAfter } from '../../client/http.ts';
 import {
@@ -45,7 +51,9 @@ const url = 'http://127.0.0.1:9';
 const seed = new Uint8Array(32).fill(5);
 const credential = ed25519Key(seed);
 
-async function setUp(options: Partial<PlanbokOptions> = {}) {
+type Own = Partial<Omit<PlanbokOptions, 'credential'>> & { readonly credential?: CredentialKey };
+
+async function setUp(options: Own = {}) {
   const api = fakeApi(options.now);
   const waits: number[] = [];
   const progress: Progress[] = [];
@@ -63,7 +71,7 @@ async function setUp(options: Partial<PlanbokOptions> = {}) {
   return { api, planbok, waits, progress, founded, connection };
 }
 
-async function withWallets(options: Partial<PlanbokOptions> = {}) {
+async function withWallets(options: Own = {}) {
   const all = await setUp(options);
   const set = await all.planbok.walletSets.create({ name: 'Main', keyTypes: ['ed25519', 'secp256k1'] });
   const { data } = await all.planbok.wallets.create({

@@ -64,7 +64,7 @@ describe('a page of another origin', () => {
     expect(headers).toMatchObject({
       'access-control-allow-methods': 'POST, GET',
       'access-control-allow-headers':
-        'content-type, content-digest, idempotency-key, signature-input, signature',
+        'authorization, content-type, content-digest, idempotency-key, signature-input, signature',
       'access-control-max-age': '7200',
     });
   });

@@ -7,12 +7,17 @@ import type { Courier } from '../../functions/webhooks/ports.ts';
 import { access, type ProgramName } from '../../infra/access.ts';
 import { fromHex, toBase64url } from '../../shared/bytes.ts';
 import { decodePayload, type SignPayload } from '../../shared/chains/payload.ts';
-import { signatureOperation, walletSetOperation, walletsOperation } from '../../shared/intent/build.ts';
+import {
+  signatureOperation,
+  tokenOperation,
+  walletSetOperation,
+  walletsOperation,
+} from '../../shared/intent/build.ts';
 import { draft } from '../../shared/registry/head.ts';
 import { statementBytes } from '../../shared/registry/statement.ts';
 import { programOf } from '../../shared/wire/routes.ts';
 import { askSignature, hello } from '../support/ask.ts';
-import { fresh, owner, twoNodes, type World } from '../support/two-nodes.ts';
+import { eventOf, fresh, owner, twoNodes, type World } from '../support/two-nodes.ts';
 
 const canonicalText = canonicalize as unknown as (json: unknown) => string;
 const key = () => toBase64url(fresh(9));
@@ -111,6 +116,19 @@ test('a role may do with each table what its program does, and nothing else', as
   const other = { ...body, name: 'Other' };
   const reused = walletSetOperation(alice.organization, idempotencyKey, other);
   expect((await world.fetch(await alice.ask('/v1/wallet-sets', other, reused))).status).toBe(422);
+
+  // A token is made, and reads, from two places at once and again later.
+  const asked = { name: 'x', walletSets: ['*'], expires: new Date(world.clockMs + 3_600_000).toISOString() };
+  const { body: token } = await world.fetch(
+    await alice
+      .at(stated.body.head)
+      .ask('/v1/tokens', asked, tokenOperation(alice.organization, key(), asked)),
+  );
+  const shown = eventOf(await alice.get('/v1/wallets'), { authorization: `Bearer ${token.token}` });
+  for (const name of ['signature', 'signature-input']) delete shown.multiValueHeaders[name];
+  expect((await world.fetch(await alice.get('/v1/tokens'))).status).toBe(200);
+  expect((await world.send(shown)).status).toBe(200);
+  expect((await world.fetch(await alice.delete(`/v1/tokens/${token.id}`, key()))).status).toBe(200);
 
   // A log that nobody integrated for long is integrated by the node itself; then the sequencers come.
   world.clockMs += 61_000;

@@ -253,3 +253,27 @@ describe.each(nodes)('the other keys of %s', (node) => {
       }
   });
 });
+
+test('the token key is opened by the programs of account 1, made use of by Node 1, and wraps no share', () => {
+  const { id, statements } = keyOf('node1', 'bearer tokens');
+  expect(id).not.toBe(keyOf('node1', 'wraps the data keys').id);
+  const [, open, make, denied, grants] = statements;
+  const context = {
+    'kms:EncryptionContext:planbok:app': 'planbok',
+    'kms:EncryptionContext:planbok:node': 'node1',
+    'kms:EncryptionContext:planbok:purpose': 'token',
+  };
+  expect(open).toMatchObject({ Effect: 'Allow', Action: 'kms:Decrypt' });
+  expect(list((open?.Principal as any)?.['AWS'])).toHaveLength(2);
+  expect(make).toMatchObject({
+    Effect: 'Allow',
+    Action: 'kms:GenerateDataKey',
+    Principal: { AWS: roleArn('node1') },
+  });
+  for (const allowed of [open, make]) expect(allowed?.Condition).toEqual({ StringEquals: context });
+  expect(denied).toMatchObject({ Effect: 'Deny', Principal: { AWS: '*' } });
+  expect(list(denied?.Condition?.['ArnNotEquals']?.['aws:PrincipalArn'])).toHaveLength(2);
+  expect(grants).toMatchObject({ Effect: 'Deny', Action: 'kms:CreateGrant' });
+  // Node 2 has nothing to do with tokens.
+  expect(() => keyOf('node2', 'bearer tokens')).toThrow();
+});

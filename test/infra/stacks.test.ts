@@ -125,6 +125,7 @@ describe.each(nodes)('the tables of %s', (node) => {
       counters: 'off',
       audit: 'off',
       webhooks: 35,
+      tokens: 'off',
     });
   });
 
@@ -233,17 +234,17 @@ describe.each(programs)('the program %s of %s', (program, node) => {
   });
 });
 
-test('the program that reads reaches neither shares, nor sessions, nor the keys of the node', () => {
+test('the program that reads reaches neither shares, nor sessions, nor the keys of the node but to check tokens', () => {
   const [role] = roleOf('api', 'node1');
   const forbidden: TableName[] = ['shares', 'sessions', 'operations', 'counters'];
   const text = JSON.stringify(statementsOf('api', 'node1'));
   for (const name of forbidden) expect(text).not.toContain(tableOf(name, 'node1')[0]);
   expect(text).not.toContain('kms:');
   for (const { Properties } of Object.values(all.node1.ofType('AWS::KMS::Key')))
-    if (!Properties.Description.includes('encrypts the tables'))
+    if (!/encrypts the tables|bearer tokens/.test(Properties.Description))
       expect(JSON.stringify(Properties.KeyPolicy)).not.toContain(role);
   const names = Object.keys(functionOf('api', 'node1')[1].Properties.Environment.Variables);
-  expect(names).toEqual(['PLANBOK_TABLE_PREFIX']);
+  expect(names).toEqual(['PLANBOK_TABLE_PREFIX', 'PLANBOK_TOKEN_KEY']);
 });
 
 test.each(nodes)(

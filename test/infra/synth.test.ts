@@ -96,6 +96,7 @@ describe('cdk synth, offline and without credentials', () => {
       PLANBOK_TABLE_PREFIX: 'planbok-',
       PLANBOK_NODE: node,
       PLANBOK_SHARE_KEY: 'share',
+      PLANBOK_TOKEN_KEY: 'token',
       PLANBOK_IDENTITY_KEY: 'identity',
       PLANBOK_PEER_IDENTITY: nodes.node1.identity,
       PLANBOK_PEER_URL: 'https://node2.planbok.invalid',

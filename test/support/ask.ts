@@ -7,7 +7,12 @@ import { Transaction } from '@scure/btc-signer';
 import { fromHex, toBase64url } from '../../shared/bytes.ts';
 import { lockOf } from '../../shared/chains/bitcoin-script.ts';
 import { decodePayload, type SignPayload } from '../../shared/chains/payload.ts';
-import { signatureOperation, walletSetOperation, walletsOperation } from '../../shared/intent/build.ts';
+import {
+  signatureOperation,
+  tokenOperation,
+  walletSetOperation,
+  walletsOperation,
+} from '../../shared/intent/build.ts';
 import type { ActorRequest } from '../../shared/intent/http-signature.ts';
 import { makeCoin } from './engines/bitcoin.ts';
 import { type Asked, fresh, type Owner, type Person, type Reply, type World } from './two-nodes.ts';
@@ -44,6 +49,18 @@ export function askSignature(
   const decoded = decodePayload(payload, walletKey, { allowRawDigest: raw });
   const operation = signatureOperation(who.organization, key, wallet, payload, decoded);
   return who.ask(`/v1/wallets/${wallet.id}/signatures`, { payload }, operation, asked);
+}
+
+/** A bearer token for one wallet set, for a day. */
+export function askToken(
+  world: Pick<World, 'clockMs'>,
+  who: Person,
+  walletSet: string,
+  key = newKey(),
+): Promise<ActorRequest> {
+  const expires = new Date(world.clockMs + 86_400_000).toISOString();
+  const body = { name: 'dashboard', walletSets: [walletSet], expires };
+  return who.ask('/v1/tokens', body, tokenOperation(who.organization, key, body));
 }
 
 export const hello = (blockchain: any, message = 'hello'): SignPayload => ({

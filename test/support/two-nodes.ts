@@ -20,6 +20,7 @@ import { methodsOf } from '../../functions/node2/methods.ts';
 import type { Log, Transport } from '../../functions/ports.ts';
 import { admitting, type Limits, rateLimiter } from '../../functions/rate-limit.ts';
 import { idempotencyOver } from '../../functions/stores/idempotency.ts';
+import { tokensOf } from '../../functions/stores/tokens.ts';
 import { nodeWebhooks } from '../../functions/webhooks/node-webhooks.ts';
 import { EnvelopeSchema } from '../../proto/generated/planbok/node/v1/node_pb.ts';
 import { type Bytes, toBase64url, utf8 } from '../../shared/bytes.ts';
@@ -122,6 +123,7 @@ export async function twoNodes(options: WorldOptions = {}): Promise<World> {
     log,
   });
   const [one, two] = [wrap('node1', ports()), wrap('node2', ports())];
+  const tokenKeys = memoryKeyService();
   const identities = { node1: await one.keys.identity(), node2: await two.keys.identity() };
   const limiter = rateLimiter(clock, options.limits ?? { credential: 100_000, organization: 100_000 });
   const start = () => {
@@ -151,14 +153,20 @@ export async function twoNodes(options: WorldOptions = {}): Promise<World> {
     const peer = peerOver({ identity: node1.identity, transport, clock, peerIdentity: identities.node2 });
     const idempotency = idempotencyOver(one.tables.idempotency, clock, options.leaseMs ?? 30_000);
     const webhooks = nodeWebhooks(node1, one.tables.webhooks, true);
-    const lead: Lead = { node: node1, peer, idempotency, webhooks };
+    // The two programs of account 1 open the secret of tokens each for itself.
+    const tokensFor = (role: 'makes' | 'opens') =>
+      tokensOf(one.tables.tokens, { ...one, keys: tokenKeys }, role);
+    const lead: Lead = { node: node1, peer, idempotency, webhooks, tokens: tokensFor('makes') };
     const wrapped = {
       node1: http(node1Routes(lead, options.invitation), { log, limiter, origins }),
-      api: http(apiRoutes({ ...node1, idempotency, limiter, webhooks, version: 'test' }), {
-        log,
-        limiter,
-        origins,
-      }),
+      api: http(
+        apiRoutes({ ...node1, idempotency, limiter, webhooks, tokens: tokensFor('opens'), version: 'test' }),
+        {
+          log,
+          limiter,
+          origins,
+        },
+      ),
     };
     return { lead, second, deliver, wrapped };
   };

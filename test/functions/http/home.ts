@@ -20,7 +20,7 @@ import {
   statementBytes,
 } from '../../../shared/registry/statement.ts';
 import { payOnSolana, shop, solAsset } from '../../client/world.ts';
-import { askSet, askSignature, askWallets, done, hello, newKey } from '../../support/ask.ts';
+import { askSet, askSignature, askToken, askWallets, done, hello, newKey } from '../../support/ask.ts';
 import {
   fresh,
   type Owner,
@@ -49,6 +49,8 @@ export interface Ground {
   /** Of the organization, and something that waits to be sent to it. */
   readonly webhook: string;
   readonly delivery: string;
+  /** Id of a bearer token. */
+  readonly token: string;
 }
 
 /** Somebody who asks, and what the roles table says that they may do. */
@@ -161,6 +163,7 @@ async function groundOf(world: World, by: Owner): Promise<Ground> {
   const [wallet] = made.data;
   const key = newKey();
   const signed = await done(world.fetch(await askSignature(who, wallet, hello('SOL'), key)));
+  const token = await done(world.fetch(await askToken(world, who, set.id)));
   const held = await heldOf(world, who, wallet);
   const webhook = await done(
     world.fetch(await who.post('/v1/webhooks', newKey(), { url: 'https://example.com/' })),
@@ -179,6 +182,7 @@ async function groundOf(world: World, by: Owner): Promise<Ground> {
     event: signed.auditEventId,
     key,
     approval: { id: held.id, operation: held.operation },
+    token: token.id,
   };
 }
 
@@ -211,6 +215,7 @@ export function absentOf(ground: Ground): Ground {
     approval: { ...ground.approval, id: other(ground.approval.id) },
     webhook: other(ground.webhook),
     delivery: other(ground.delivery),
+    token: other(ground.token),
   };
 }
 

@@ -20,7 +20,7 @@ import type { ActorRequest } from '../../../shared/intent/http-signature.ts';
 import { approvalBytes, approvalOf } from '../../../shared/policy/approval.ts';
 import { acts, administers, allows } from '../../../shared/registry/roles.ts';
 import { pathOf, type RouteName } from '../../../shared/wire/routes.ts';
-import { askSet, askSignature, askWallets, hello, newKey } from '../../support/ask.ts';
+import { askSet, askSignature, askToken, askWallets, hello, newKey } from '../../support/ask.ts';
 import { fresh, owner, type Person, type World } from '../../support/two-nodes.ts';
 import {
   type Ground,
@@ -76,6 +76,11 @@ const absent = { status: 404, body: { id: '' } };
 /** The message is another one each time, so that each is an operation of its own. */
 const message = () => hello('SOL', `hello ${newKey()}`);
 
+/** Owners and Admins, with a credential that administers. */
+const runsTokens = ({ actorClass, credential }: Principal): boolean =>
+  (acts.tokens as readonly string[]).includes(actorClass) &&
+  administers.every((scope) => credential.includes(scope));
+
 export const samples: Readonly<Record<RouteName, Sample>> = {
   // Whoever founds is somebody new.
   createOrganization: { ask: (_, __, world) => owner(world).found() },
@@ -103,6 +108,20 @@ export const samples: Readonly<Record<RouteName, Sample>> = {
   listStatements: { ask: get('listStatements', undefined, () => '?from=0&limit=5') },
   listMembers: read('listMembers'),
   listApiKeys: read('listApiKeys'),
+  createToken: {
+    ask: async (who, { walletSet }, world) => askToken(world, await upToDate(world, who), walletSet),
+    alone: true,
+    allowed: runsTokens,
+    denied: ['role_missing'],
+  },
+  listTokens: { ask: get('listTokens'), allowed: runsTokens, denied: ['role_missing'] },
+  revokeToken: {
+    ask: (who, { token }) => who.delete(pathOf('revokeToken', { id: token }), newKey()),
+    absent: 'token_not_found',
+    alone: true,
+    allowed: runsTokens,
+    denied: ['role_missing'],
+  },
   createWalletSet: { ask: async (who, _, world) => askSet(await upToDate(world, who), ['ed25519']) },
   listWalletSets: { ask: get('listWalletSets', undefined, () => '?limit=2') },
   getWalletSet: {
