@@ -27,8 +27,16 @@ export interface ProgramConfig {
   readonly local: boolean;
   /** The KMS key of account 1 that seals what bearer tokens are hashed under; Node 2 has none. */
   readonly tokenKeyId: string | undefined;
-  /** Folder of the audit log's write-once files; undefined: items of its table. */
+  /** Folder of the audit log's write-once files, or their bucket; neither: items of its table. */
   readonly auditFolder: string | undefined;
+  readonly auditBucket: AuditBucket | undefined;
+}
+
+/** A bucket under Object Lock. */
+export interface AuditBucket {
+  readonly bucket: string;
+  readonly retentionMs: number;
+  readonly aws: AwsOptions;
 }
 
 /** What a node has besides. */
@@ -82,8 +90,18 @@ const program = z.object({
   PLANBOK_LOCAL: z.literal('1').optional(),
   PLANBOK_TOKEN_KEY: z.string().min(1).optional(),
   PLANBOK_AUDIT_DIR: z.string().min(1).optional(),
+  PLANBOK_AUDIT_BUCKET: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'must be the name of a bucket')
+    .optional(),
+  PLANBOK_AUDIT_RETENTION_DAYS: z
+    .string()
+    .regex(/^[1-9][0-9]{0,4}$/, 'must be days')
+    .transform(Number)
+    .optional(),
   AWS_REGION: z.string().min(1).default('us-east-1'),
   AWS_ENDPOINT_URL: z.url().optional(),
+  AWS_ENDPOINT_URL_S3: z.url().optional(),
   AWS_ACCESS_KEY_ID: z.string().optional(),
   AWS_SECRET_ACCESS_KEY: z.string().optional(),
 });
@@ -137,6 +155,7 @@ function read<T extends z.ZodType>(schema: T, env: Environment): z.infer<T> {
 
 function programOf(values: z.infer<typeof program>): ProgramConfig {
   const local = values.PLANBOK_LOCAL === '1';
+  const aws = local ? localAws(values) : realAws(values);
   return {
     tablePrefix: values.PLANBOK_TABLE_PREFIX,
     rates: {
@@ -148,8 +167,20 @@ function programOf(values: z.infer<typeof program>): ProgramConfig {
     local,
     tokenKeyId: values.PLANBOK_TOKEN_KEY,
     auditFolder: values.PLANBOK_AUDIT_DIR,
-    aws: local ? localAws(values) : realAws(values),
+    auditBucket: bucketOf(values, aws),
+    aws,
   };
+}
+
+/** Files that nobody can delete are held for a time that somebody has chosen. */
+function bucketOf(values: z.infer<typeof program>, aws: AwsOptions): AuditBucket | undefined {
+  const { PLANBOK_AUDIT_BUCKET: bucket, PLANBOK_AUDIT_RETENTION_DAYS: days } = values;
+  if (bucket === undefined) return undefined;
+  if (values.PLANBOK_AUDIT_DIR !== undefined)
+    throw new ConfigError('PLANBOK_AUDIT_DIR or PLANBOK_AUDIT_BUCKET, not both');
+  if (days === undefined) throw new ConfigError('PLANBOK_AUDIT_BUCKET needs PLANBOK_AUDIT_RETENTION_DAYS');
+  const endpoint = values.AWS_ENDPOINT_URL_S3;
+  return { bucket, retentionMs: days * 86_400_000, aws: { ...aws, ...(endpoint && { endpoint }) } };
 }
 
 const timeoutMs = 5_000;
@@ -158,8 +189,8 @@ const timeoutMs = 5_000;
 function localAws(values: z.infer<typeof program>): AwsOptions {
   const { AWS_ENDPOINT_URL: endpoint, AWS_ACCESS_KEY_ID: accessKeyId = '' } = values;
   if (endpoint === undefined) throw new ConfigError('local mode needs AWS_ENDPOINT_URL');
-  if (!isLoopback(endpoint))
-    throw new ConfigError('local mode talks to loopback only, not to AWS_ENDPOINT_URL');
+  for (const url of [endpoint, values.AWS_ENDPOINT_URL_S3 ?? endpoint])
+    if (!isLoopback(url)) throw new ConfigError('local mode talks to loopback only, not to AWS_ENDPOINT_URL');
   if (!localAccessKey.test(accessKeyId))
     throw new ConfigError('local mode refuses credentials that are not of its own making');
   const secretAccessKey = values.AWS_SECRET_ACCESS_KEY ?? '';
@@ -168,7 +199,7 @@ function localAws(values: z.infer<typeof program>): AwsOptions {
 
 /** On AWS the credentials are the function's role, and there is no other endpoint. */
 function realAws(values: z.infer<typeof program>): AwsOptions {
-  if (values.AWS_ENDPOINT_URL !== undefined)
+  if ((values.AWS_ENDPOINT_URL ?? values.AWS_ENDPOINT_URL_S3) !== undefined)
     throw new ConfigError('AWS_ENDPOINT_URL is for local mode only: set PLANBOK_LOCAL=1');
   return { region: values.AWS_REGION, timeoutMs };
 }

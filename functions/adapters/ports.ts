@@ -6,12 +6,12 @@ import type { Bytes } from '#shared/bytes.ts';
 import type { WriteOnce } from '../audit/ports.ts';
 import type { NodeConfig } from '../config.ts';
 import type { KeyService, Transport } from '../ports.ts';
+import { auditFilesOf } from './audit-files.ts';
 import { kmsClient, kmsKeyService } from './kms.ts';
 import { PeerRefused, verifyPeerCertificate } from './peer-certificate.ts';
 import { type ProgramPorts, programPorts } from './program-ports.ts';
 import { tlsFolder } from './tls-folder.ts';
 import { httpsTransport } from './transport.ts';
-import { writeOnceFiles } from './write-once-files.ts';
 
 export interface NodePorts extends ProgramPorts {
   readonly keys: KeyService;
@@ -25,10 +25,11 @@ export interface NodePorts extends ProgramPorts {
 
 function nodePorts(config: NodeConfig, peer: 'node1' | 'node2') {
   const tls = tlsFolder(config.tlsFolder, peer);
+  const auditFiles = auditFilesOf(config);
   const ports: NodePorts = {
     ...programPorts(config, config.node),
     keys: kmsKeyService(kmsClient(config.aws), config),
-    ...(config.auditFolder !== undefined && { auditFiles: writeOnceFiles(config.auditFolder) }),
+    ...(auditFiles && { auditFiles }),
     async clientKeyHash(pem) {
       if (pem === undefined) throw new PeerRefused('no client certificate');
       const { trust } = await tls();

@@ -2,9 +2,9 @@
  * The reads on Lambda: no share, no key but the one to check bearer tokens with, no way to the other node.
  * @module
  */
+import { auditFilesOf } from '../adapters/audit-files.ts';
 import { programPorts } from '../adapters/program-ports.ts';
 import { tokenKeys } from '../adapters/token-keys.ts';
-import { writeOnceFiles } from '../adapters/write-once-files.ts';
 import { writeOnceTable } from '../adapters/write-once-table.ts';
 import { verifyWithOpenssl } from '../authenticate.ts';
 import { readProgramConfig } from '../config.ts';
@@ -28,8 +28,7 @@ const config = readProgramConfig();
 const ports = programPorts(config, 'api');
 const { tables, clock, log } = ports;
 const limiter = rateLimiter(clock, config.rates);
-const { auditFolder } = config;
-const files = auditFolder === undefined ? writeOnceTable(tables.audit) : writeOnceFiles(auditFolder);
+const files = auditFilesOf(config) ?? writeOnceTable(tables.audit);
 
 export const handler = http(
   apiRoutes({

@@ -74,6 +74,30 @@ test('pages that may call: none unless named; on a laptop those of the laptop be
     expect(complaint({ ...aws, PLANBOK_ORIGINS: wrong })).toContain('PLANBOK_ORIGINS: must be origins');
 });
 
+test('a bucket for the audit log: with the time that its files are held, and no folder beside it', () => {
+  const held = { PLANBOK_AUDIT_BUCKET: 'planbok-audit', PLANBOK_AUDIT_RETENTION_DAYS: '3650' };
+  expect(readProgramConfig(aws).auditBucket).toBeUndefined();
+  const { auditBucket } = readProgramConfig({ ...aws, ...held });
+  expect(auditBucket).toMatchObject({ bucket: 'planbok-audit', retentionMs: 3_650 * 86_400_000 });
+  expect(auditBucket?.aws).not.toHaveProperty('endpoint');
+  const AWS_ENDPOINT_URL_S3 = 'http://127.0.0.1:9000';
+  expect(readProgramConfig({ ...local, ...held }).auditBucket?.aws.endpoint).toBe(local.AWS_ENDPOINT_URL);
+  const other = readProgramConfig({ ...local, ...held, AWS_ENDPOINT_URL_S3 });
+  expect([other.auditBucket?.aws.endpoint, other.aws.endpoint]).toEqual([
+    AWS_ENDPOINT_URL_S3,
+    local.AWS_ENDPOINT_URL,
+  ]);
+  for (const [more, words] of [
+    [{ PLANBOK_AUDIT_RETENTION_DAYS: undefined }, 'PLANBOK_AUDIT_RETENTION_DAYS'],
+    [{ PLANBOK_AUDIT_RETENTION_DAYS: '0' }, 'must be days'],
+    [{ PLANBOK_AUDIT_BUCKET: 'Not_A_Bucket' }, 'must be the name of a bucket'],
+    [{ PLANBOK_AUDIT_DIR: '/audit' }, 'not both'],
+    [{ AWS_ENDPOINT_URL_S3: 'https://s3.example' }, 'loopback'],
+  ] as const)
+    expect(complaint({ ...local, ...held, ...more })).toContain(words);
+  expect(complaint({ ...aws, AWS_ENDPOINT_URL_S3 })).toContain('PLANBOK_LOCAL');
+});
+
 test('everything that is missing is named at once, and no value is', () => {
   const text = complaint({ PLANBOK_LOCAL: '1', PLANBOK_PEER_IDENTITY: 'a-secret' });
   for (const name of ['PLANBOK_NODE', 'PLANBOK_SHARE_KEY', 'PLANBOK_PEER_IDENTITY', 'PLANBOK_TLS_DIR'])
