@@ -16,6 +16,7 @@ import {
   type Values,
 } from './command.ts';
 import { apiKeysCommands } from './commands/api-keys.ts';
+import { approvalsCommands } from './commands/approvals.ts';
 import { approve } from './commands/approve.ts';
 import { chains } from './commands/chains.ts';
 import { credentialsCommands } from './commands/credentials.ts';
@@ -59,6 +60,7 @@ export const commands: readonly Command[] = [
   signaturesGet,
   signaturesList,
   approve,
+  ...approvalsCommands,
   ...policiesCommands,
   orgShow,
   ...membersCommands,
@@ -137,15 +139,19 @@ async function report(
     return usage ? 2 : 1;
   }
   const error = context ? await explainSilence(io, context.where, known) : known;
-  const { code, message, status, retryable, requestId, idempotencyKey, problems } = error;
+  const { code, message, status, retryable, requestId, idempotencyKey, problems, approval } = error;
   if (asJson) {
-    const body = { code, message, status, retryable, requestId, idempotencyKey, problems };
+    const body = { code, message, status, retryable, requestId, idempotencyKey, problems, approval };
     io.err(`${JSON.stringify({ error: body })}\n`);
   } else {
     io.err(`planbok: ${message} (${code})\n`);
     for (const { pointer, detail } of problems) io.err(`  ${escapeText(`${pointer || '/'}: ${detail}`)}\n`);
     if (requestId !== undefined) io.err(`  request ${requestId}\n`);
-    if (code === 'approval_required' && idempotencyKey !== undefined)
+    if (approval !== undefined)
+      io.err(
+        `  It is kept until ${approval.expires}. For others: planbok approvals approve ${approval.id}\n  To go on then: planbok approvals continue ${approval.id}, or the same with --idempotency-key ${approval.idempotencyKey}\n`,
+      );
+    else if (code === 'approval_required' && idempotencyKey !== undefined)
       io.err(
         `  For others to approve it: planbok approve with the same payload and --idempotency-key ${idempotencyKey}\n`,
       );

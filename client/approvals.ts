@@ -16,6 +16,7 @@ import {
 import { entry } from '../shared/registry/registry.ts';
 import { may } from '../shared/registry/roles.ts';
 import { locally, PlanbokError } from './errors.ts';
+import { heldApprovalsOf } from './held-approvals.ts';
 import { type PayloadRequest, type Proven, prepare } from './prepare.ts';
 import type { RegistryClient } from './registry.ts';
 import type { Session } from './session.ts';
@@ -30,12 +31,12 @@ export interface NewApproval extends PayloadRequest {
   readonly lifeSeconds?: number;
 }
 
-export const approvalsOf = (session: Session, registry: RegistryClient, proven: Proven) => ({
+export function approvalsOf(session: Session, registry: RegistryClient, proven: Proven) {
   /**
    * A document for whoever asks for the signature: it goes along as one of `approvals`.
    * @throws {PlanbokError} `not_confirmed`; `scope_missing` if this credential's word would not count
    */
-  async make({ decision, confirm, lifeSeconds, ...asked }: NewApproval): Promise<SignedApproval> {
+  async function make({ decision, confirm, lifeSeconds, ...asked }: NewApproval): Promise<SignedApproval> {
     const life = lifeSeconds ?? approvalMaxLifeSeconds;
     if (!(Number.isInteger(life) && life >= 1 && life <= approvalMaxLifeSeconds))
       throw new PlanbokError('request_invalid', `an approval lives 1 to ${approvalMaxLifeSeconds} s`);
@@ -61,8 +62,9 @@ export const approvalsOf = (session: Session, registry: RegistryClient, proven: 
       lifeSeconds: life,
     });
     return { approval, signature: toBase64url(await session.signer.sign(approvalBytes(approval))) };
-  },
-});
+  }
+  return { make, ...heldApprovalsOf(session, proven, make) };
+}
 
 /**
  * Approvals as they go along with a request: of the right form, and for this operation. Whether they count,

@@ -26,8 +26,9 @@ export {
   type WebCryptoKeys,
   webCryptoKey,
 } from './credential.ts';
-export { type ClientCode, PlanbokError } from './errors.ts';
+export { type ClientCode, type PendingApproval, PlanbokError } from './errors.ts';
 export type { EventLoop, EventPage, EventQuery, PlanbokEvent } from './events.ts';
+export type { ApprovalFilter, HeldApproval, ReadApproval } from './held-approvals.ts';
 export {
   type Invitation,
   type Invited,

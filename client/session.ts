@@ -230,6 +230,7 @@ export async function* pages<
     | 'listWalletSets'
     | 'listWallets'
     | 'listSignatures'
+    | 'listApprovals'
     | 'listAuditEvents'
     | 'listWebhooks'
     | 'listDeliveries'

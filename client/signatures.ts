@@ -12,6 +12,7 @@ import type { Identities } from './address-proof.ts';
 import { approvalsFor } from './approvals.ts';
 import { checkPromise } from './audit.ts';
 import { PlanbokError } from './errors.ts';
+import { onceApproved, readHeld } from './held-approvals.ts';
 import type { PolicyOutcome } from './policies.ts';
 import { type PayloadRequest, type Prepared, type Proven, prepare } from './prepare.ts';
 import { carryOut, pages, read, type Session } from './session.ts';
@@ -25,6 +26,13 @@ export interface SignRequest extends PayloadRequest {
   readonly preview?: boolean;
   /** Of others, for this very operation: with them, the idempotency key that they are for. */
   readonly approvals?: readonly SignedApproval[];
+  /**
+   * How long it is kept for approvals that are missing, 0 to 604,800 (7 days); 0: it is refused. If absent, 7
+   * days, or 0 if `approvals` are given.
+   */
+  readonly holdSeconds?: number;
+  /** How long to wait for them here; not at all if absent. */
+  readonly waitMs?: number;
 }
 
 /** What would be signed, as decoded here and confirmed by the server. */
@@ -56,6 +64,45 @@ export function signaturesOf(session: Session, identities: Identities, proven: P
     return theirs.policy;
   }
 
+  async function confirmed({ intent }: Prepared, { confirm }: Pick<SignRequest, 'confirm'>): Promise<void> {
+    if (confirm === undefined) return;
+    session.onProgress({ step: 'confirm', detail: intent.summary });
+    if ((await confirm(intent)) !== true)
+      throw new PlanbokError('not_confirmed', 'the operation was not confirmed');
+  }
+
+  /** Signed by both nodes, and verified here. */
+  function signed(
+    prepared: Prepared,
+    { holdSeconds, waitMs = 0 }: Pick<SignRequest, 'holdSeconds' | 'waitMs'>,
+    approvals: readonly SignedApproval[] | undefined,
+  ): Promise<Signature> {
+    const { wallet, payload, decoded, operation, idempotencyKey } = prepared;
+    const body = {
+      payload,
+      ...(approvals && { approvals }),
+      ...(holdSeconds !== undefined && { holdSeconds }),
+    };
+    return onceApproved(session, prepared, waitMs, async () => {
+      session.onProgress({ step: 'sign', detail: decoded.intent.summary });
+      const made = await carryOut(session, 'createSignature', operation, body, { id: wallet.wallet });
+      session.onProgress({ step: 'verify' });
+      const result = {
+        signature: made.signature,
+        ...(made.signedTransaction !== undefined && { signedTransaction: made.signedTransaction }),
+        ...(made.transactionId !== undefined && { transactionId: made.transactionId }),
+      };
+      if (made.wallet !== wallet.wallet || !verifySigned(payload, wallet.key, decoded, result))
+        throw new PlanbokError('result_invalid', 'what came back is not a signature for this payload', {
+          idempotencyKey,
+        });
+      const { auditPromises } = made;
+      checkPromise(auditPromises.node1, 'node1', session.organization, identities);
+      checkPromise(auditPromises.node2, 'node2', session.organization, identities);
+      return made;
+    });
+  }
+
   return {
     /** Decodes here and at the server, and compares. @throws {PlanbokError} `preview_mismatch` */
     async preview(request: SignRequest): Promise<Preview> {
@@ -71,32 +118,20 @@ export function signaturesOf(session: Session, identities: Identities, proven: P
      */
     async create(request: SignRequest): Promise<Signature> {
       const prepared = await prepare(session, proven, request);
-      const { wallet, payload, decoded, operation, idempotencyKey } = prepared;
       const approvals = approvalsFor(prepared.operationDigest, request.approvals);
       if (request.preview !== false) await compare(prepared, approvals);
-      if (request.confirm) {
-        session.onProgress({ step: 'confirm', detail: decoded.intent.summary });
-        if ((await request.confirm(decoded.intent)) !== true)
-          throw new PlanbokError('not_confirmed', 'the operation was not confirmed');
-      }
-      session.onProgress({ step: 'sign', detail: decoded.intent.summary });
-      const params = { id: wallet.wallet };
-      const body = { payload, ...(approvals && { approvals }) };
-      const made = await carryOut(session, 'createSignature', operation, body, params);
-      session.onProgress({ step: 'verify' });
-      const result = {
-        signature: made.signature,
-        ...(made.signedTransaction !== undefined && { signedTransaction: made.signedTransaction }),
-        ...(made.transactionId !== undefined && { transactionId: made.transactionId }),
-      };
-      if (made.wallet !== wallet.wallet || !verifySigned(payload, wallet.key, decoded, result))
-        throw new PlanbokError('result_invalid', 'what came back is not a signature for this payload', {
-          idempotencyKey,
-        });
-      const { auditPromises } = made;
-      checkPromise(auditPromises.node1, 'node1', session.organization, identities);
-      checkPromise(auditPromises.node2, 'node2', session.organization, identities);
-      return made;
+      await confirmed(prepared, request);
+      return signed(prepared, request, approvals);
+    },
+    /**
+     * Goes on with what waits for approvals, under its id: what is kept must be the operation that the id names.
+     * @param options.confirm sees what the payload does, as decoded here
+     * @throws {PlanbokError} as {@link create}; `approval_required` if approvals are missing still
+     */
+    async continue(id: string, options: Pick<SignRequest, 'confirm' | 'waitMs'> = {}): Promise<Signature> {
+      const { prepared } = await readHeld(session, proven, id);
+      await confirmed(prepared, options);
+      return signed(prepared, options, undefined);
     },
     get: (id: string): Promise<Signature> => read(session, 'getSignature', { params: { id } }),
     /** All, newest first; pages are fetched as they are asked for. */

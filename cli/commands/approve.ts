@@ -9,7 +9,8 @@ import { effectText } from '../policy-text.ts';
 import { fields } from '../text.ts';
 import { payloadOptions, readPayload } from './sign.ts';
 
-const shown = ({ summary, effects }: Intent, operation: string): string =>
+/** What is approved: in a sentence, then effect by effect. */
+export const shown = ({ summary, effects }: Intent, operation: string): string =>
   `${fields({ what: summary, operation })}${effects.map(effectText).join('')}`;
 
 export const approve: Command = {

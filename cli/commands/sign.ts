@@ -4,12 +4,14 @@ import {
   type Command,
   type Context,
   idempotencyOption,
+  integerOf,
   type Option,
   required,
   UsageError,
 } from '../command.ts';
 import { readApprovals } from '../json-files.ts';
 import { formats, payloadOf } from '../payload.ts';
+import { lifeOf } from '../registry-options.ts';
 import { signatureText } from '../text.ts';
 
 /** Of every command that takes a payload. */
@@ -29,6 +31,25 @@ export const approvalOption = {
     multiple: true,
   },
 } as const satisfies Readonly<Record<string, Option>>;
+
+export const waitOption = {
+  wait: { value: 'SECONDS', help: 'How long to wait for approvals that are missing, up to 604800' },
+} as const satisfies Readonly<Record<string, Option>>;
+
+/** @throws {UsageError} */
+export function waitMsOf(context: Context): { readonly waitMs?: number } {
+  const seconds = integerOf(context, 'wait', 0, 604_800);
+  return seconds === undefined ? {} : { waitMs: seconds * 1000 };
+}
+
+/** @throws {UsageError} */
+function holdOf(context: Context): { readonly holdSeconds?: number } {
+  const [isRefused, holdMs] = [context.values['no-hold'] !== undefined, lifeOf(context, 'hold')];
+  if (isRefused && holdMs !== undefined) throw new UsageError('give either --hold or --no-hold');
+  if (holdMs !== undefined && holdMs > 604_800_000) throw new UsageError('--hold is at most 7d');
+  if (isRefused) return { holdSeconds: 0 };
+  return holdMs === undefined ? {} : { holdSeconds: holdMs / 1000 };
+}
 
 /** The payload that the options name; the wallet's blockchain says how to read the file. */
 export async function readPayload(context: Context): Promise<{ wallet: string; payload: Payload }> {
@@ -58,18 +79,24 @@ export const sign: Command = {
   options: {
     ...payloadOptions,
     ...approvalOption,
+    ...waitOption,
+    hold: { value: 'TIME', help: 'How long it is kept for approvals that are missing, as 12h; 7d if absent' },
+    'no-hold': { help: 'Without the approvals it is refused, not kept' },
     'skip-preview': { help: 'Save a round trip: the nodes compare all the same' },
   },
   details: `${formats}
 Nothing is sent to a blockchain: "signedTransaction" is ready for you to send.
-A policy that denies it, or asks for approvals (planbok approve), is named with rule, value and limit.`,
+A policy that denies it, or asks for approvals, is named with rule, value and limit. What lacks approvals is kept
+for those whom the policy names (planbok approvals approve ID); planbok approvals continue ID then signs it.`,
   async run(context) {
     const approvals = await readApprovals(context);
     const request = await readPayload(context);
     const idempotencyKey = context.values['idempotency-key'];
+    const asked = { ...waitMsOf(context), ...holdOf(context) };
     const planbok = await context.planbok();
     const made = await planbok.signatures.create({
       ...request,
+      ...asked,
       preview: context.values['skip-preview'] === undefined,
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       ...(approvals && { approvals }),

@@ -230,6 +230,47 @@ describe('approvals', () => {
     expect(base64.decode(signed.json.signedTransaction).length).toBeGreaterThan(64);
   });
 
+  test('of the server: what is kept is shown, approved, rejected, cancelled and gone on with', async () => {
+    await twoOfThree();
+    const keep = async (key: string) => {
+      const ran = await cli(`sign ${await pay(shop, 5)} --idempotency-key ${key} --json`);
+      expect([ran.code, ran.error.code]).toEqual([13, 'approval_required']);
+      return ran.error.approval.id as string;
+    };
+    const id = await keep('kept-1');
+    const again = await cli(`sign ${await pay(shop, 5)} --idempotency-key kept-1`);
+    expect(again.err).toContain(`planbok approvals approve ${id}`);
+    expect(again.err).toContain(`planbok approvals continue ${id}`);
+    expect((await cli(`approvals list --state pending_approval --wallet ${wallet}`)).out).toContain(id);
+    expect((await cli('approvals list --state denied --json')).json.data).toEqual([]);
+    expect((await cli('approvals list --state open')).code).toBe(2);
+    const shownTo = await cli(`approvals show ${id} ${as('bob')}`);
+    expect(shownTo.out).toContain(`to ${shop}`);
+    expect(shownTo.out).toContain('rule two has 0 of 2');
+    const approved = await cli(`approvals approve ${id} ${as('bob')}`);
+    expect([approved.code, approved.err]).toEqual([0, expect.stringContaining(`to ${shop}`)]);
+    expect(approved.out).toContain(`rule two has 1 of 2: ${people['bob']?.id}`);
+    expect((await cli(`approvals continue ${id}`)).code).toBe(13);
+    expect((await cli(`approvals approve ${id} ${as('carol')} --json`)).json.state).toBe('approved');
+    expect((await cli(`approvals continue ${id} --json`)).json).toMatchObject({ state: 'completed', wallet });
+    expect((await cli(`approvals show ${id}`)).out).toMatch(/^state +completed$/m);
+
+    const refused = await keep('kept-2');
+    expect((await cli(`approvals reject ${refused} ${as('carol')}`)).out).toMatch(/^state +denied$/m);
+    expect((await cli(`approvals continue ${refused} --wait 4`)).code).toBe(12);
+    const taken = await keep('kept-3');
+    expect((await cli(`approvals cancel ${taken} ${as('bob')}`)).code).toBe(5);
+    expect((await cli(`approvals cancel ${taken} --json`)).json.state).toBe('cancelled');
+    expect((await cli(`approvals continue ${taken} --json`)).error.code).toBe('approval_closed');
+    const bare = await cli(`sign ${await pay(shop, 5)} --no-hold --json`);
+    expect([bare.code, bare.error.approval]).toEqual([13, undefined]);
+    expect((await cli(`sign ${await pay(shop, 5)} --no-hold --hold 1h`)).code).toBe(2);
+    expect((await cli(`sign ${await pay(shop, 5)} --hold 8d`)).code).toBe(2);
+    const short = await cli(`sign ${await pay(shop, 5)} --hold 1h --wait 2 --json`);
+    const { created, expires } = short.error.approval;
+    expect(Date.parse(expires) - Date.parse(created)).toBe(3_600_000);
+  });
+
   test("one's own does not count, and one of another operation is refused", async () => {
     await twoOfThree();
     const words = `${await pay(shop, 5)} --idempotency-key pay-2`;

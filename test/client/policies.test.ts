@@ -269,6 +269,138 @@ describe('approvals', () => {
   });
 });
 
+describe('approvals that the server keeps', () => {
+  beforeEach(async () => {
+    const approvers = [bob.id, carol.id];
+    await ada.policies.set(set, policyOf([{ id: 'both', kind: 'approvals', required: '2', approvers }]));
+  });
+  const asking = () => ({ ...pay(shop, 5), idempotencyKey: newKey() });
+  const keptFor = async (request: ReturnType<typeof asking>) => {
+    const { approval } = await errorOf(() => ada.signatures.create(request));
+    if (approval === undefined) throw new Error('nothing is kept');
+    return approval;
+  };
+  const shown: string[] = [];
+  const confirm: NewApproval['confirm'] = ({ effects }, digest) => {
+    shown.push(digest, ...effects.flatMap(({ type, to = '' }) => (type === 'transfer' ? [to] : [])));
+    return true;
+  };
+  /** The API's answer about an approval, changed. */
+  const lie = (change: (body: any) => object) => {
+    home.reached.meddle = async (path, init, pass) => {
+      const response = await pass();
+      if (init.method !== 'GET' || !/approvals\/apr_[a-z2-7]+$/.test(path)) return response;
+      return Response.json(change(await response.json()));
+    };
+  };
+
+  test('are given by who decodes it, and it goes on when they are there', async () => {
+    const request = asking();
+    const approval = await keptFor(request);
+    const { operationDigest } = await ada.signatures.preview(request);
+    expect(approval).toMatchObject({ state: 'pending_approval', operation: operationDigest, wallet });
+    const listed = [];
+    for await (const one of bob.client.approvals.list({ state: 'pending_approval', wallet }))
+      listed.push(one);
+    expect(listed.map(({ id }) => id)).toContain(approval.id);
+    const { held, prepared } = await bob.client.approvals.get(approval.id);
+    expect([held.id, prepared.operationDigest]).toEqual([approval.id, operationDigest]);
+    shown.length = 0;
+    expect((await bob.client.approvals.approve(approval.id, { confirm })).state).toBe('pending_approval');
+    expect(shown).toEqual([operationDigest, shop]);
+    expect((await errorOf(() => ada.signatures.continue(approval.id))).approval?.quorums[0]?.have).toEqual([
+      bob.id,
+    ]);
+    expect((await carol.client.approvals.approve(approval.id, { confirm })).state).toBe('approved');
+    const signed = await ada.signatures.continue(approval.id);
+    expect([signed.state, signed.wallet]).toEqual(['completed', wallet]);
+    // The same operation, whichever way it is asked for.
+    expect(await ada.signatures.create(request)).toEqual(signed);
+  });
+
+  test('are waited for, for as long as is said', async () => {
+    const request = asking();
+    let looked = 0;
+    home.reached.meddle = async (path, init, pass) => {
+      if (init.method === 'GET' && path.startsWith('/v1/approvals/apr_') && ++looked === 3) {
+        home.reached.meddle = (_, __, through) => through();
+        const id = path.split('/').at(-1) ?? '';
+        for (const who of [bob, carol]) await who.client.approvals.approve(id, { confirm });
+      }
+      return pass();
+    };
+    expect((await ada.signatures.create({ ...request, waitMs: 60_000 })).state).toBe('completed');
+    expect(looked).toBe(3);
+    home.reached.asked.length = 0;
+    const late = await errorOf(() => ada.signatures.create({ ...asking(), waitMs: 6_000 }));
+    expect(late.code).toBe('approval_required');
+    expect(home.reached.asked.filter((one) => one.startsWith('GET /v1/approvals/'))).toHaveLength(3);
+  });
+
+  test('end with a rejection, a cancellation, or their time', async () => {
+    const [rejected, cancelled, late] = [asking(), asking(), asking()];
+    const first = await keptFor(rejected);
+    expect((await carol.client.approvals.reject(first.id, { confirm })).state).toBe('denied');
+    expect((await errorOf(() => ada.signatures.create({ ...rejected, waitMs: 9_000 }))).code).toBe(
+      'policy_denied',
+    );
+    const second = await keptFor(cancelled);
+    expect((await errorOf(() => bob.client.approvals.cancel(second.id))).code).toBe('approver_refused');
+    expect((await ada.approvals.cancel(second.id)).state).toBe('cancelled');
+    expect((await errorOf(() => ada.signatures.continue(second.id))).code).toBe('approval_closed');
+    const third = await errorOf(() => ada.signatures.create({ ...late, holdSeconds: 60 }));
+    home.reached.world.clockMs += 61_000;
+    const id = third.approval?.id ?? '';
+    expect((await errorOf(() => bob.client.approvals.approve(id, { confirm }))).code).toBe('approval_closed');
+    const refused = await errorOf(() => ada.signatures.create({ ...asking(), holdSeconds: 0 }));
+    expect([refused.code, refused.approval]).toEqual(['approval_required', undefined]);
+  });
+
+  test('a server that shows another payload, or another id, gets no word on it', async () => {
+    const [request, other] = [asking(), { ...asking(), ...pay(thief, 5) }];
+    const [one, two] = [await keptFor(request), await keptFor(other)];
+    const { held } = await bob.client.approvals.get(two.id);
+    const lies: ((body: any) => object)[] = [
+      (body) => ({ ...body, payload: held.payload }),
+      (body) => ({ ...body, idempotencyKey: held.idempotencyKey }),
+      (body) => ({ ...body, operation: held.operation }),
+      () => ({ ...held, id: one.id }),
+      () => held,
+    ];
+    for (const change of lies) {
+      lie(change);
+      for (const run of [
+        () => bob.client.approvals.approve(one.id, { confirm }),
+        () => bob.client.approvals.reject(one.id, { confirm }),
+        () => ada.signatures.continue(one.id),
+      ])
+        expect((await errorOf(run)).code).toBe('preview_mismatch');
+    }
+    // What Node 1 says it does is not what is shown.
+    lie((body) => ({ ...body, intent: { ...body.intent, summary: 'nothing at all', effects: [] } }));
+    shown.length = 0;
+    await bob.client.approvals.approve(one.id, { confirm });
+    expect(shown).toEqual([one.operation, shop]);
+    home.reached.meddle = async (_, init, pass) => {
+      const response = await pass();
+      return init.method === 'POST' && response.status === 202
+        ? new Response(JSON.stringify(two), { status: 202 })
+        : response;
+    };
+    expect((await errorOf(() => ada.signatures.create(request))).code).toBe('result_invalid');
+  });
+
+  test('confirm that does not answer true sends nothing', async () => {
+    const { id } = await keptFor(asking());
+    home.reached.asked.length = 0;
+    const error = await errorOf(() => bob.client.approvals.approve(id, { confirm: () => false }));
+    expect(error.code).toBe('not_confirmed');
+    const no = () => false;
+    expect((await errorOf(() => ada.signatures.continue(id, { confirm: no }))).code).toBe('not_confirmed');
+    expect(home.reached.asked.filter((one) => one.startsWith('POST'))).toEqual([]);
+  });
+});
+
 describe('docs/policies.md', () => {
   const textOf = () => readFile(new URL('../../docs/policies.md', import.meta.url), 'utf8');
   /** First cells of the table with this head. */
