@@ -26,11 +26,14 @@ import { health } from './commands/health.ts';
 import { invitationCommands } from './commands/invitations.ts';
 import { membersCommands } from './commands/members.ts';
 import { orgShow } from './commands/org-show.ts';
+import { orgTransferOwnership } from './commands/org-transfer-ownership.ts';
 import { policiesCommands } from './commands/policies.ts';
+import { scopesSet } from './commands/scopes-set.ts';
 import { sign } from './commands/sign.ts';
 import { signaturesGet } from './commands/signatures-get.ts';
 import { signaturesList } from './commands/signatures-list.ts';
 import { signaturesPreview } from './commands/signatures-preview.ts';
+import { statementsCommands } from './commands/statements.ts';
 import { tokensCommands } from './commands/tokens.ts';
 import { walletSetsCreate } from './commands/wallet-sets-create.ts';
 import { walletSetsGet } from './commands/wallet-sets-get.ts';
@@ -62,10 +65,13 @@ export const commands: readonly Command[] = [
   approve,
   ...approvalsCommands,
   ...policiesCommands,
+  ...statementsCommands,
   orgShow,
+  orgTransferOwnership,
   ...membersCommands,
   ...invitationCommands,
   ...credentialsCommands,
+  scopesSet,
   ...apiKeysCommands,
   events,
   ...webhooksCommands,

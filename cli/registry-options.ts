@@ -37,7 +37,8 @@ export function roleOf(context: Context): Role {
   return role as Role;
 }
 
-function scopeOf(text: string): Scope {
+/** @throws {UsageError} */
+export function scopeOf(text: string): Scope {
   if (!(allScopes as readonly string[]).includes(text))
     throw new UsageError(`no such scope: ${text}; there are ${allScopes.join(', ')}`);
   return text as Scope;
@@ -92,17 +93,22 @@ interface MadeKey extends PlainKey {
 /** After these nobody can say that the key is of no use. */
 const unsure: readonly string[] = ['network_error', 'response_invalid', 'proof_invalid', 'result_invalid'];
 
-/**
- * Makes a key, keeps it in a file of its own, and has it registered. The file is there first: a key that was
- * registered and is lost would have to be revoked.
- * @throws {UsageError} if the file cannot be made, or is there
- */
-export async function withNewKey<T extends KnownHead>(
-  context: Context,
-  { organization, identities, known }: Pick<Owner, 'organization' | 'identities' | 'known'>,
-  register: (made: MadeKey) => Promise<T>,
-): Promise<{ readonly result: T; readonly file: string; readonly keyId: string }> {
-  const { io, values, where } = context;
+interface KeyFile {
+  readonly file: string;
+  readonly key: MadeKey['key'];
+  readonly publicKey: PlainKey;
+  readonly keyId: string;
+  /** The file's content, with the newest head that its holder knows. */
+  readonly textAt: (head?: KnownHead) => string;
+}
+
+type Of = Pick<Owner, 'organization' | 'identities' | 'known'>;
+
+/** Makes a key and keeps it in a file of its own. @throws {UsageError} if the file cannot be made, or is there */
+export async function makeKeyFile(
+  { io, values, where }: Context,
+  { organization, identities, known }: Of,
+): Promise<KeyFile> {
   const seed = crypto.getRandomValues(new Uint8Array(32));
   const key = ed25519Key(seed);
   const publicKey: PlainKey = { algorithm: key.algorithm, publicKey: toBase64url(key.publicKey) };
@@ -115,12 +121,27 @@ export async function withNewKey<T extends KnownHead>(
     const there = (cause as { code?: string }).code === 'EEXIST';
     throw new UsageError(there ? `${file} is there already` : `${file} cannot be made`, { cause });
   }
+  return { file, key, publicKey, keyId: requestSigner(organization, key).keyId, textAt };
+}
+
+/**
+ * Makes a key, keeps it in a file of its own, and has it registered. The file is there first: a key that was
+ * registered and is lost would have to be revoked.
+ * @throws {UsageError} if the file cannot be made, or is there
+ */
+export async function withNewKey<T extends KnownHead>(
+  context: Context,
+  of: Of,
+  register: (made: MadeKey) => Promise<T>,
+): Promise<{ readonly result: T; readonly file: string; readonly keyId: string }> {
+  const { io } = context;
+  const { file, key, publicKey, keyId, textAt } = await makeKeyFile(context, of);
   try {
     const result = await register({ ...publicKey, key });
     const { head, seq } = result;
     // Whoever acts with the key has seen at least its own beginning; without that it works all the same.
     await io.replaceFile(file, textAt({ head, seq })).catch(() => {});
-    return { result, file, keyId: requestSigner(organization, key).keyId };
+    return { result, file, keyId };
   } catch (error) {
     const kept = error instanceof PlanbokError && (unsure.includes(error.code) || error.status >= 500);
     if (!kept) await io.remove(file);

@@ -6,7 +6,7 @@ import * as z from 'zod';
 import { errorCodes } from '../shared/errors.ts';
 import type { ActorRequest, UnsignedRequest } from '../shared/intent/http-signature.ts';
 import { signatureHeaders } from '../shared/intent/http-signature.ts';
-import { problemsOf, type Reason } from '../shared/policy/decide.ts';
+import { problemsOf, type Reason } from '../shared/policy/reasons.ts';
 import { problemDocument } from '../shared/wire/problem.ts';
 import { type Answer, type Route, type RouteName, routes } from '../shared/wire/routes.ts';
 import { isErrorCode, type PendingApproval, PlanbokError } from './errors.ts';

@@ -26,6 +26,7 @@ export {
   type WebCryptoKeys,
   webCryptoKey,
 } from './credential.ts';
+export { mergeDrafts, type Proposal, readDraft, type StatementDraft } from './drafts.ts';
 export { type ClientCode, type PendingApproval, PlanbokError } from './errors.ts';
 export type { EventLoop, EventPage, EventQuery, PlanbokEvent } from './events.ts';
 export type { ApprovalFilter, HeldApproval, ReadApproval } from './held-approvals.ts';
@@ -36,7 +37,13 @@ export {
   type NewInvitation,
   readInvitation,
 } from './invitations.ts';
-export type { ListedApiKey, ListedMember, NewApiKey, NewMember } from './members.ts';
+export {
+  type ListedApiKey,
+  type ListedMember,
+  type NewApiKey,
+  type NewMember,
+  recoveryOf,
+} from './members.ts';
 export type { Founded, Founding } from './organizations.ts';
 export { type Owner, type OwnerFile, ownerFile, readOwner } from './owner.ts';
 export {
@@ -55,7 +62,7 @@ export {
   readPublic,
   type TokenCredential,
 } from './planbok.ts';
-export type { Evaluation, ListedPolicy, PolicyOutcome } from './policies.ts';
+export { type Evaluation, type ListedPolicy, type PolicyOutcome, policyStatement } from './policies.ts';
 export type { Payload } from './prepare.ts';
 export type { Cosigner, RegistryClient, Stated } from './registry.ts';
 export type { Progress } from './session.ts';

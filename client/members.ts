@@ -3,7 +3,7 @@
  * @module
  */
 import { type Bytes, toBase32 } from '../shared/bytes.ts';
-import type { ApiKeyRole, Role } from '../shared/registry/kinds.ts';
+import type { ApiKeyRole, Content, Role } from '../shared/registry/kinds.ts';
 import type {
   ApiKey,
   Member,
@@ -12,7 +12,7 @@ import type {
   ScopeMap,
 } from '../shared/registry/registry.ts';
 import { type Credential, type PlainKey, publicKeyOf, type Scope } from '../shared/registry/statement.ts';
-import type { RegistryClient, Stated } from './registry.ts';
+import type { Cosigner, RegistryClient, Stated } from './registry.ts';
 import type { Line } from './session.ts';
 
 export interface ListedCredential extends RegisteredCredential {
@@ -76,6 +76,25 @@ export const membersOf = (registry: RegistryClient, { random }: Line) => ({
   /** Clears what was granted to the member per wallet set. */
   setRole: (member: string, role: Role): Promise<Stated> =>
     registry.state({ kind: 'member.role', member, role }),
+  /** The member becomes an Owner, and whoever states it `role`. */
+  transferOwnership: (member: string, role: 'admin' | 'member'): Promise<Stated> =>
+    registry.state({ kind: 'ownership.transfer', member, role }),
+  /**
+   * A new credential for a member who lost theirs: in force after a delay, in which it can be revoked.
+   * @param cosigners other Owners or Admins, so that there are two with this one; a draft collects them too
+   */
+  recover: (member: string, credential: Credential, cosigners: readonly Cosigner[]): Promise<Stated> =>
+    registry.state(recoveryOf(member, credential), cosigners),
+});
+
+/** What a recovery states; `statements.draft` makes it a document for others to sign. */
+export const recoveryOf = (
+  member: string,
+  { scopes, ...key }: Credential,
+): Content<'recovery.credential'> => ({
+  kind: 'recovery.credential',
+  member,
+  credential: { ...publicKeyOf(key), scopes },
 });
 
 export const credentialsApi = (registry: RegistryClient) => ({

@@ -12,6 +12,7 @@ import { approvalsOf } from './approvals.ts';
 import { auditOf } from './audit.ts';
 import { type CheckpointStore, memoryCheckpoints } from './checkpoint-store.ts';
 import { type CredentialKey, requestSigner } from './credential.ts';
+import { draftsOf } from './drafts.ts';
 import { PlanbokError } from './errors.ts';
 import { eventsOf } from './events.ts';
 import { exchange, type Fetch } from './http.ts';
@@ -123,6 +124,7 @@ export class Planbok {
   readonly tokens: ReturnType<typeof tokensOf>;
   readonly policies: ReturnType<typeof policiesOf>;
   readonly approvals: ReturnType<typeof approvalsOf>;
+  readonly statements: ReturnType<typeof draftsOf>;
   readonly events: ReturnType<typeof eventsOf>;
   readonly audit: ReturnType<typeof auditOf>;
   readonly webhooks: ReturnType<typeof webhooksOf>;
@@ -168,6 +170,7 @@ export class Planbok {
     this.signatures = signaturesOf(session, identities, proven);
     this.policies = policiesOf(session, registry, proven);
     this.approvals = approvalsOf(session, registry, proven);
+    this.statements = draftsOf(session, registry, identities);
     this.audit = auditOf(session, identities, options.checkpoints ?? memoryCheckpoints());
   }
 

@@ -8,6 +8,7 @@ import { canonicalBytes } from '../shared/intent/canonical.ts';
 import type { SignedApproval } from '../shared/policy/approval.ts';
 import { parsePolicy, policyDigest } from '../shared/policy/policy.ts';
 import { noPolicy, type Policy } from '../shared/policy/rules.ts';
+import type { Content } from '../shared/registry/kinds.ts';
 import { entry } from '../shared/registry/registry.ts';
 import type { Answer } from '../shared/wire/routes.ts';
 import { approvalsFor } from './approvals.ts';
@@ -45,6 +46,15 @@ function listed(walletSet: string, text: string): ListedPolicy {
   }
 }
 
+/**
+ * What a change of policy states; `statements.draft` makes it a document for others to sign.
+ * @throws {PlanbokError} `request_invalid` with every problem
+ */
+export const policyStatement = (walletSet: string, policy: object): Content<'policy.set'> => {
+  const text = locally(() => new TextDecoder().decode(canonicalBytes({ ...parsePolicy(policy) })));
+  return { kind: 'policy.set', walletSet, policy: text };
+};
+
 export const policiesOf = (session: Session, registry: RegistryClient, proven: Proven) => ({
   /** Every policy that was put in force, by wallet set. */
   async list(): Promise<readonly ListedPolicy[]> {
@@ -73,8 +83,7 @@ export const policiesOf = (session: Session, registry: RegistryClient, proven: P
     policy: object = noPolicy,
     cosigners: readonly Cosigner[] = [],
   ): Promise<Stated> {
-    const text = locally(() => new TextDecoder().decode(canonicalBytes({ ...parsePolicy(policy) })));
-    return registry.state({ kind: 'policy.set', walletSet, policy: text }, cosigners);
+    return registry.state(policyStatement(walletSet, policy), cosigners);
   },
   /**
    * What the policy in force, or a draft, would say if this credential asked for the signature. A forecast of

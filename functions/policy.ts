@@ -7,19 +7,14 @@ import type { Bytes } from '#shared/bytes.ts';
 import type { Intent } from '#shared/chains/intent.ts';
 import { CustodyError, type Problem } from '#shared/errors.ts';
 import { type ApprovalContext, readApprovals, type SignedApproval } from '#shared/policy/approval.ts';
-import {
-  type Decision,
-  decide,
-  nothingSpent,
-  problemsOf,
-  quorumsOf,
-  type Spent,
-} from '#shared/policy/decide.ts';
+import { type Decision, decide, nothingSpent, quorumsOf, type Spent } from '#shared/policy/decide.ts';
 import { parsePolicy } from '#shared/policy/policy.ts';
 import { approvedBy } from '#shared/policy/quorum.ts';
+import { problemsOf } from '#shared/policy/reasons.ts';
 import { type ApprovalsRule, noPolicy, type Policy } from '#shared/policy/rules.ts';
 import { spendsOf } from '#shared/policy/spends.ts';
 import { reservationsOf } from '#shared/policy/windows.ts';
+import { policyText } from '#shared/registry/policy-change.ts';
 import { entry, knowsHead, type Registry } from '#shared/registry/registry.ts';
 import { may } from '#shared/registry/roles.ts';
 import { verifyWithOpenssl } from './authenticate.ts';
@@ -61,8 +56,8 @@ const parsed = recent(200, (text: string): Policy => parsePolicy(JSON.parse(text
  * The policy of the wallet set; if it has none, the one of `*`; if there is none, {@link noPolicy}.
  * @returns undefined if its text is not one that this version reads
  */
-export function policyInForce({ policies }: Registry, walletSet: string): Policy | undefined {
-  const text = entry(policies, walletSet) ?? entry(policies, '*');
+export function policyInForce(registry: Registry, walletSet: string): Policy | undefined {
+  const text = policyText(registry, walletSet);
   if (text === undefined) return noPolicy;
   try {
     return parsed(text);
@@ -72,7 +67,7 @@ export function policyInForce({ policies }: Registry, walletSet: string): Policy
 }
 
 /** Who may approve here, by credential: members only, since an API key is nobody's own word. */
-export const approverIn =
+const approverIn =
   (registry: Registry, walletSet: string, atMs: number): ApprovalContext['approver'] =>
   (id) => {
     const credential = entry(registry.credentials, id);

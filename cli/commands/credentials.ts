@@ -1,7 +1,8 @@
 import { escapeText } from '../../shared/chains/display.ts';
-import type { Command } from '../command.ts';
-import { outOption, scopesOf, scopesOption, withNewKey } from '../registry-options.ts';
-import { kindText, statedText, table } from '../text.ts';
+import { type Command, UsageError } from '../command.ts';
+import { readOwnerFile } from '../place.ts';
+import { makeKeyFile, outOption, scopesOf, scopesOption, withNewKey } from '../registry-options.ts';
+import { fields, kindText, statedText, table } from '../text.ts';
 
 const list: Command = {
   name: 'credentials list',
@@ -49,6 +50,35 @@ const add: Command = {
   },
 };
 
+const make: Command = {
+  name: 'credentials make',
+  summary: 'Make a key and register it nowhere: for others to state, as when yours is lost',
+  options: {
+    out: outOption,
+    organization: { value: 'ORG', help: 'Whose; with --node1 and --node2 instead of a credential file' },
+    node1: { value: 'KEY', help: "Node 1's identity, as credential files have it" },
+    node2: { value: 'KEY', help: "Node 2's identity" },
+  },
+  async run(context) {
+    const { io, values, where } = context;
+    const { organization, node1, node2 } = values;
+    const given = [organization, node1, node2].filter((one) => one !== undefined);
+    if (given.length !== 0 && given.length !== 3)
+      throw new UsageError('give --organization, --node1 and --node2, or none of them');
+    const of =
+      organization !== undefined && node1 !== undefined && node2 !== undefined
+        ? { organization, identities: { node1, node2 } }
+        : await readOwnerFile(io, where);
+    const { file, publicKey, keyId } = await makeKeyFile(context, of);
+    const [, id = ''] = keyId.split('/');
+    const { algorithm, publicKey: text } = publicKey;
+    return {
+      json: { id, keyId, algorithm, publicKey: text, file },
+      text: fields({ credential: id, 'public key': text, algorithm, file }),
+    };
+  },
+};
+
 const revoke: Command = {
   name: 'credentials revoke',
   summary: "Revoke a member's credential, at both nodes at once",
@@ -59,4 +89,4 @@ const revoke: Command = {
   },
 };
 
-export const credentialsCommands: readonly Command[] = [list, add, revoke];
+export const credentialsCommands: readonly Command[] = [list, make, add, revoke];

@@ -2,9 +2,12 @@
  * Members of the organization.
  * @module
  */
+import { recoveryOf } from '../../client/members.ts';
 import { escapeText } from '../../shared/chains/display.ts';
+import { recoveryRule } from '../../shared/registry/roles.ts';
 import { passkeyAlgorithm, plainAlgorithms } from '../../shared/registry/statement.ts';
 import { type Command, type Context, required, UsageError } from '../command.ts';
+import { drafted } from '../draft-files.ts';
 import { roleOf, scopesOf, scopesOption, withNewKey } from '../registry-options.ts';
 import { kindText, scopesText, statedText, table } from '../text.ts';
 
@@ -26,10 +29,8 @@ const list: Command = {
 
 /** A key that the member has made: only its public half is needed. */
 function givenKey({ values }: Context) {
-  const { 'public-key': publicKey, algorithm = 'ed25519', out } = values;
+  const { 'public-key': publicKey, algorithm = 'ed25519' } = values;
   if (publicKey === undefined) return undefined;
-  if (out !== undefined)
-    throw new UsageError('--out is for a key that is made here, --public-key for one that exists');
   if (algorithm === passkeyAlgorithm)
     throw new UsageError('a passkey is made in a browser: invite the member, who accepts with it there');
   const plain = plainAlgorithms.find((name) => name === algorithm);
@@ -51,6 +52,8 @@ const add: Command = {
   async run(context) {
     const [name, role, scopes] = [required(context, 'name'), roleOf(context), scopesOf(context)];
     const key = givenKey(context);
+    if (key !== undefined && context.values['out'] !== undefined)
+      throw new UsageError('--out is for a key that is made here, --public-key for one that exists');
     const { members } = await context.planbok();
     if (context.values['out'] === undefined) {
       const added = await members.add({ name, role, ...(key && { credential: { ...key, scopes } }) });
@@ -89,4 +92,29 @@ const role: Command = {
   },
 };
 
-export const membersCommands: readonly Command[] = [list, add, remove, role];
+const recover: Command = {
+  name: 'members recover',
+  summary: 'A new credential for a member who lost theirs, for another Owner or Admin to sign too',
+  positionals: ['ID'],
+  options: {
+    'public-key': {
+      value: 'KEY',
+      help: 'What planbok credentials make prints at the member',
+      required: true,
+    },
+    algorithm: { value: 'A', help: 'ed25519 or ecdsa-p256-sha256; ed25519 if absent' },
+    scopes: scopesOption,
+    out: { value: 'FILE', help: 'The statement, for planbok cosign and planbok submit', required: true },
+  },
+  details: `Two members other than the one concerned sign, an Owner among them for an Owner or Admin. The new credential is in
+force after ${recoveryRule.hours} hours, ${recoveryRule.hoursWithoutOwner} if no Owner signed; the ones before end then. Until then planbok credentials revoke ends it.`,
+  async run(context) {
+    const [id = ''] = context.positionals;
+    const [out, scopes, key] = [required(context, 'out'), scopesOf(context), givenKey(context)];
+    if (key === undefined) throw new UsageError('--public-key is missing');
+    const { statements } = await context.planbok();
+    return drafted(context, out, await statements.draft(recoveryOf(id, { ...key, scopes })));
+  },
+};
+
+export const membersCommands: readonly Command[] = [list, add, remove, role, recover];

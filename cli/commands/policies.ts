@@ -2,9 +2,11 @@
  * Policies: which are in force, putting one in force, and asking what one says of a payload.
  * @module
  */
+import { policyStatement } from '../../client/policies.ts';
 import { toBase64url } from '../../shared/bytes.ts';
 import { parsePolicy, policyDigest } from '../../shared/policy/policy.ts';
 import { type Command, type Context, required, UsageError } from '../command.ts';
+import { drafted } from '../draft-files.ts';
 import { outcomeExit } from '../exit-codes.ts';
 import { readApprovals, readJsonFile } from '../json-files.ts';
 import { formats } from '../payload.ts';
@@ -82,11 +84,19 @@ const set: Command = {
   positionals: ['WSET'],
   options: {
     file: { value: 'POLICY', help: 'The policy; - is standard input', required: true },
+    out: { value: 'FILE', help: 'Do not send it: a file for those whom the policy before it asks to sign' },
   },
-  details: help,
+  details: `${help}
+A policy with "changes" is replaced with the signatures of those it names: --out change.json, then planbok cosign
+change.json by each of them, then planbok submit change.json.`,
   async run(context) {
     const [walletSet = ''] = context.positionals;
     const policy = await readJsonFile(context, required(context, 'file'));
+    const { out } = context.values;
+    if (out !== undefined) {
+      const { statements } = await context.planbok();
+      return drafted(context, out, await statements.draft(policyStatement(walletSet, policy)));
+    }
     const stated = await (await context.planbok()).policies.set(walletSet, policy);
     const digest = toBase64url(policyDigest(parsePolicy(policy)));
     return {

@@ -5,10 +5,10 @@
  */
 import { type Blockchain, chainInfo } from '../chains/chains.ts';
 import type { Effect, SignKind } from '../chains/intent.ts';
-import type { Problem } from '../errors.ts';
 import type { Voice } from './approval.ts';
 import { assetKey, sameAddress } from './names.ts';
-import { tally } from './quorum.ts';
+import { judgeQuorum } from './quorum.ts';
+import type { Finding, Reason, ReasonCode } from './reasons.ts';
 import {
   type ApprovalsRule,
   type DestinationsRule,
@@ -16,7 +16,6 @@ import {
   type HoursRule,
   isNoPolicy,
   type Policy,
-  type Quorum,
   type Rule,
   type WindowRule,
 } from './rules.ts';
@@ -42,29 +41,6 @@ export interface Facts {
   readonly approvals: readonly Voice[];
 }
 
-export type ReasonCode =
-  | 'blockchain_not_allowed'
-  | 'kind_not_allowed'
-  | 'asset_not_allowed'
-  | 'destination_not_allowed'
-  | 'amount_exceeded'
-  | 'window_amount_exceeded'
-  | 'window_count_exceeded'
-  | 'outside_hours'
-  | 'approvals_missing'
-  | 'approvals_rejected'
-  | 'not_understood';
-
-export interface Reason {
-  /** The id of the rule; `default` for what the policy does not understand. */
-  readonly rule: string;
-  /** RFC 6901, into the operation. */
-  readonly pointer: string;
-  readonly value: string;
-  readonly limit: string;
-  readonly code: ReasonCode;
-}
-
 export interface Decision {
   readonly outcome: 'allow' | 'deny' | 'needs_approval';
   /** Why not: every denial, or every approval that is missing. Empty if it is allowed. */
@@ -73,8 +49,6 @@ export interface Decision {
 }
 
 export const nothingSpent = (): Spent => ({ amount: 0n, count: 0 });
-
-type Finding = Omit<Reason, 'rule'>;
 
 const finding = (
   code: ReasonCode,
@@ -109,15 +83,6 @@ export const quorumsOf = (
     (rule): rule is ApprovalsRule =>
       rule.kind === 'approvals' && needsApproval(rule, effects, chainInfo(blockchain).caip2),
   );
-
-/** May this policy be replaced, once an Owner asks for it? `approvals`: verified, of the change's digest. */
-export function decideChange({ changes }: Policy, approvals: readonly Voice[]): Omit<Decision, 'spends'> {
-  if (changes === undefined) return { outcome: 'allow', reasons: [] };
-  const found = judgeQuorum(changes, approvals);
-  const reasons = found.map((reason) => ({ rule: 'changes', ...reason }));
-  if (found.length === 0) return { outcome: 'allow', reasons };
-  return { outcome: found[0]?.code === 'approvals_missing' ? 'needs_approval' : 'deny', reasons };
-}
 
 function judge(rule: Rule, facts: Facts): readonly Finding[] {
   const { effects, blockchain, kind } = facts;
@@ -198,13 +163,6 @@ function needsApproval({ asset, above }: ApprovalsRule, effects: readonly Effect
   return spent !== undefined && exceeds(spent, BigInt(above ?? '0'));
 }
 
-function judgeQuorum(quorum: Quorum, approvals: readonly Voice[]): readonly Finding[] {
-  const { outcome, approved } = tally(quorum, approvals);
-  if (outcome === 'reached') return [];
-  const code = outcome === 'missing' ? 'approvals_missing' : 'approvals_rejected';
-  return [finding(code, '', approved, `${quorum.required} of ${quorum.approvers.length} approvers`)];
-}
-
 const minuteMs = 60_000;
 const dayMs = 1440 * minuteMs;
 const minutesOf = (clock: string): number => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3));
@@ -240,10 +198,3 @@ function notUnderstood({ allow }: Policy, { effects, blockchain, kind }: Facts):
     })),
   );
 }
-
-/** The reasons as members of `errors[]`. */
-export const problemsOf = (reasons: readonly Reason[]): readonly Problem[] =>
-  reasons.map(({ rule, pointer, value, limit, code }) => ({
-    pointer,
-    detail: `${code}: rule ${rule}: ${value} (limit: ${limit})`,
-  }));

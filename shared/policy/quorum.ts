@@ -4,7 +4,8 @@
  * @module
  */
 import type { Voice } from './approval.ts';
-import type { Quorum } from './rules.ts';
+import type { Finding } from './reasons.ts';
+import { limits, type Quorum } from './rules.ts';
 
 export type Tally = 'reached' | 'missing' | 'rejected';
 
@@ -44,4 +45,25 @@ export function tally(
   const lost = approvers.filter((id) => voices.some((voice) => no.has(voice.member) && names(id, voice)));
   const outcome = approvers.length - lost.length < Number(required) ? 'rejected' : 'missing';
   return { outcome, approved };
+}
+
+/** Nothing, if enough of them approve; otherwise how many have. */
+export function judgeQuorum(quorum: Quorum, voices: readonly Voice[]): readonly Finding[] {
+  const { outcome, approved } = tally(quorum, voices);
+  if (outcome === 'reached') return [];
+  const code = outcome === 'missing' ? 'approvals_missing' : 'approvals_rejected';
+  const limit = `${quorum.required} of ${quorum.approvers.length} approvers`;
+  return [{ code, pointer: '', value: String(approved), limit }];
+}
+
+/** The quorum, if it is one that can be reached by its number. */
+export function quorumOf(value: unknown): Quorum | undefined {
+  const { required, approvers } = (value ?? {}) as {
+    readonly required?: unknown;
+    readonly approvers?: unknown;
+  };
+  const isNumber = typeof required === 'string' && /^[1-9][0-9]?$/.test(required);
+  if (!isNumber || !Array.isArray(approvers) || approvers.length > limits.approvers) return undefined;
+  const isList = approvers.every((one) => typeof one === 'string');
+  return isList && Number(required) <= approvers.length ? { required, approvers } : undefined;
 }

@@ -14,6 +14,7 @@ import {
   misfit,
   retire,
 } from './acting.ts';
+import { assertChangeApproved } from './policy-change.ts';
 import { type ApiKey, entry, type RegisteredCredential, type Registry, type ScopeMap } from './registry.ts';
 import { assertMayGive, beyond, classOf, ownerScopes, rightsOfApiKey, rightsOfHolder } from './roles.ts';
 import { scopes as allScopes, type PublicKey, type Scope } from './statement.ts';
@@ -145,6 +146,7 @@ export const keyEffects: Effects<
   'policy.set': (acting, { kind, actor, walletSet, policy }) => {
     const { registry } = acting;
     assertAllowed(acting, actor, kind, 'organization');
+    assertChangeApproved(acting, actor, walletSet);
     return { ...registry, policies: { ...registry.policies, [walletSet]: policy } };
   },
 

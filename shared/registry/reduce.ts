@@ -8,6 +8,7 @@ import { type Acting, stating } from './acting.ts';
 import { keyEffects } from './effects-keys.ts';
 import { memberEffects } from './effects-members.ts';
 import type { Kind, LaterStatement } from './kinds.ts';
+import { changeQuorum } from './policy-change.ts';
 import { assertForm, entry, headOf, headsKept, type Registry, signs } from './registry.ts';
 import { administers } from './roles.ts';
 import {
@@ -30,7 +31,7 @@ export interface ReduceOptions {
 /** How far a statement may be older than the one before it. */
 export const backwardsToleranceMs = 120_000;
 /** How old a statement may be when a node takes it in, and how far ahead of the node's clock. */
-export const intakeWindow = { oldMs: 600_000, recoveryOldMs: 86_400_000, aheadMs: 30_000 } as const;
+export const intakeWindow = { oldMs: 600_000, cosignedOldMs: 86_400_000, aheadMs: 30_000 } as const;
 
 const effects = { ...memberEffects, ...keyEffects };
 
@@ -42,7 +43,8 @@ const effectOf = (kind: Kind) => effects[kind] as (acting: Acting, statement: La
  * @throws {CustodyError} `statement_refused`: not of the form, for another organization, or at odds with
  * what is known; `statement_conflict`: not the next one; `credential_unknown`, `credential_inactive`,
  * `signature_invalid`, `invitation_unusable`: not the word of one who is known; `role_missing`,
- * `grant_refused`, `cosignatures_missing`, `last_owner`: not theirs to say.
+ * `grant_refused`, `cosignatures_missing`, `last_owner`: not theirs to say; `approval_required`: a policy that
+ * guards its own change.
  */
 export function reduce(registry: Registry, signed: SignedLater, options: ReduceOptions = {}): Registry {
   const { verify = verifyWithCredential } = options;
@@ -83,19 +85,26 @@ function assertNext(registry: Registry, { organization, seq, previous }: LaterSt
     throw new CustodyError('statement_conflict', `the statement does not follow number ${registry.seq}`);
 }
 
-function timeAfter(registry: Registry, { kind, created }: LaterStatement, nowMs: number | undefined): string {
+const later = (a: string, b: string): string => (a > b ? a : b);
+
+function timeAfter(registry: Registry, statement: LaterStatement, nowMs: number | undefined): string {
+  const { created } = statement;
   const createdMs = Date.parse(created);
   if (createdMs < Date.parse(registry.time) - backwardsToleranceMs)
     throw new CustodyError('statement_refused', 'the statement is older than the one before it');
   if (nowMs !== undefined) {
-    // Cosignatures take their time.
-    const { oldMs, recoveryOldMs, aheadMs } = intakeWindow;
-    const oldest = kind === 'recovery.credential' ? recoveryOldMs : oldMs;
+    const { oldMs, cosignedOldMs, aheadMs } = intakeWindow;
+    const oldest = needsOthers(registry, statement) ? cosignedOldMs : oldMs;
     if (createdMs < nowMs - oldest || createdMs > nowMs + aheadMs)
       throw new CustodyError('statement_refused', 'the statement is not of now');
   }
-  return created > registry.time ? created : registry.time;
+  return later(created, registry.time);
 }
+
+/** Cosignatures of people take their time. */
+const needsOthers = (registry: Registry, statement: LaterStatement): boolean =>
+  statement.kind === 'recovery.credential' ||
+  (statement.kind === 'policy.set' && changeQuorum(registry, statement.walletSet) !== undefined);
 
 /** The key that must have signed, as of this point of the log. */
 function actorKey(registry: Registry, { kind, actor }: LaterStatement, time: string): PublicKey {

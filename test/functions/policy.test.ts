@@ -12,8 +12,9 @@ import { type Approval, approvalBytes, approvalOf } from '../../shared/policy/ap
 import { noPolicy, type Permission, type Policy, type Rule } from '../../shared/policy/rules.ts';
 import { draft } from '../../shared/registry/head.ts';
 import type { Content } from '../../shared/registry/kinds.ts';
-import { reduce } from '../../shared/registry/reduce.ts';
-import { credentialId, statementBytes } from '../../shared/registry/statement.ts';
+import { reduce, type SignedLater } from '../../shared/registry/reduce.ts';
+import { headOf } from '../../shared/registry/registry.ts';
+import { credentialId, statementBytes, statementHash } from '../../shared/registry/statement.ts';
 import { askSet, askWallets, done, newKey, settle, spend } from '../support/ask.ts';
 import { buildSolana } from '../support/engines/solana.ts';
 import { bodies, callNode2, sessionOf } from '../support/hostile.ts';
@@ -612,8 +613,13 @@ describe('changes', () => {
     const content = { kind: 'policy.set', walletSet: set.id, policy: canonical(noPolicy) } as const;
     const statement = draft(before, actor, content, { nowMs: world.clockMs, nonce: fresh(16) });
     const signed = { statement, signature: toBase64url(alice.sign(statementBytes(statement))) };
-    const after = reduce(before, signed);
-    await world.second.registry.append(after, signed);
+    // No reducer of ours makes this of it.
+    expect(() => reduce(before, signed)).toThrow(/approvals_missing: rule changes/);
+    const head = headOf(statement);
+    const policies = { ...before.policies, [set.id]: content.policy };
+    const heads = [...before.heads, head];
+    const after = { ...before, policies, head, heads, last: statementHash(statement), seq: statement.seq };
+    await world.second.registry.append(after, signed as SignedLater);
     const { body } = await sign(sol, pay(sol, thief, 5), { who: alice.at(after.head) });
     expect(body.code).toBe('approval_required');
     expect((await world.lead.node.registry.read(alice.organization)).head).toBe(before.head);

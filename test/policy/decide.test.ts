@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Effect } from '#shared/chains/intent.ts';
 import type { Voice } from '#shared/policy/approval.ts';
-import { decide, decideChange, type Facts, nothingSpent, problemsOf } from '#shared/policy/decide.ts';
+import { decide, type Facts, nothingSpent } from '#shared/policy/decide.ts';
+import { judgeQuorum, quorumOf } from '#shared/policy/quorum.ts';
+import { problemsOf } from '#shared/policy/reasons.ts';
 import { noPolicy, type Permission, type Policy, type Rule } from '#shared/policy/rules.ts';
 import { reservationsOf } from '#shared/policy/windows.ts';
 
@@ -510,10 +512,29 @@ describe('a decision', () => {
 
   test('of a change of the policy', () => {
     const changes = { required: '1', approvers: [key('a')] };
-    expect(decideChange(noPolicy, []).outcome).toBe('allow');
-    expect(decideChange({ ...noPolicy, changes }, []).outcome).toBe('needs_approval');
-    expect(decideChange({ ...noPolicy, changes }, [voice('b')]).outcome).toBe('needs_approval');
-    expect(decideChange({ ...noPolicy, changes }, [voice('a')]).outcome).toBe('allow');
-    expect(decideChange({ ...noPolicy, changes }, [voice('a', 'reject')]).outcome).toBe('deny');
+    const codes = (...voices: Parameters<typeof judgeQuorum>[1]) =>
+      judgeQuorum(changes, voices).map(({ code }) => code);
+    expect(codes()).toEqual(['approvals_missing']);
+    expect(codes(voice('b'))).toEqual(['approvals_missing']);
+    expect(codes(voice('a'))).toEqual([]);
+    expect(codes(voice('a', 'reject'))).toEqual(['approvals_rejected']);
+  });
+
+  test('what is a quorum, read by itself', () => {
+    const approvers = [key('a'), key('b')];
+    expect(quorumOf({ required: '2', approvers })).toEqual({ required: '2', approvers });
+    for (const none of [
+      undefined,
+      null,
+      'x',
+      {},
+      { required: '0', approvers },
+      { required: '3', approvers },
+      { required: 1, approvers },
+      { required: '1', approvers: [] },
+      { required: '1', approvers: 'ab' },
+      { required: '1', approvers: [1] },
+    ])
+      expect(quorumOf(none)).toBeUndefined();
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { fromBase64url, toBase64url } from '../../shared/bytes.ts';
+import { canonicalBytes } from '../../shared/intent/canonical.ts';
 import { checkLog, draft } from '../../shared/registry/head.ts';
 import {
   type Content,
@@ -95,6 +96,13 @@ function next(org: Organization, pick: (n: number) => number, spare: () => Key) 
   const actor = one(known);
   const soon = () => iso(nowMs + pick(3 * day));
   const entityKey = spare().publicKey;
+  const guarded = () => {
+    const approvers = Object.keys(registry.members).filter(() => pick(3) > 0);
+    if (pick(3) === 0 || approvers.length === 0) return '{}';
+    const changes = { required: pick(3) === 0 && approvers.length > 1 ? '2' : '1', approvers };
+    const policy = { type: 'planbok/policy/v1' as const, rules: [], allow: [], changes };
+    return new TextDecoder().decode(canonicalBytes(policy));
+  };
   const make: Record<Kind, () => Record<string, unknown>> = {
     'member.add': () => ({
       member: id('mem'),
@@ -129,7 +137,7 @@ function next(org: Organization, pick: (n: number) => number, spare: () => Key) 
       walletSet: one([...walletSets, '*']),
       scopes: some(),
     }),
-    'policy.set': () => ({ walletSet: '*', policy: '{}' }),
+    'policy.set': () => ({ walletSet: one([...walletSets, '*']), policy: guarded() }),
     'ownership.transfer': () => ({ member: member(), role: one(['admin', 'member']) }),
     'secret.register': () => ({ entityKey, version: '1' }),
     'secret.rotate': () => ({ entityKey, version: String(Number(registry.secret?.version ?? 1) + 1) }),
@@ -138,7 +146,8 @@ function next(org: Organization, pick: (n: number) => number, spare: () => Key) 
   const kind = one(Object.keys(kinds) as Kind[]);
   const content = { kind, ...make[kind]() } as Content;
   const by = kind === 'invitation.accept' ? one([...Object.keys(registry.invitations), actor]) : actor;
-  const cosigners = kind === 'recovery.credential' ? known.filter(() => pick(3) === 0).slice(0, 4) : [];
+  const isCosigned = kind === 'recovery.credential' || kind === 'policy.set';
+  const cosigners = isCosigned ? known.filter(() => pick(3) === 0).slice(0, 4) : [];
   const statement = draft(registry, by, content, { nowMs, nonce: fresh(16) }) as LaterStatement;
   const cosignatures = cosigners.map((who) => ({
     by: who,
@@ -203,6 +212,20 @@ test('random statements by random actors raise nobody beyond the table, and leav
       }
       for (const [who, { role }] of Object.entries(before.members))
         if (!after.members[who] && role !== 'member') expect(roleOf(before, holder)).toBe('owner');
+      if (signed.statement.kind === 'policy.set') {
+        const { walletSet } = signed.statement;
+        const text = before.policies[walletSet] ?? before.policies['*'] ?? '{}';
+        const { changes } = JSON.parse(text) as {
+          readonly changes?: { readonly required: string; readonly approvers: readonly string[] };
+        };
+        const people = (signed.cosignatures ?? []).flatMap(({ by }) => {
+          const who = before.credentials[by]?.holder ?? '';
+          const place = walletSet === '*' ? undefined : walletSet;
+          const counts = who !== holder && may(before, by, 'approve', place, org.nowMs);
+          return counts && changes?.approvers.includes(who) ? [who] : [];
+        });
+        expect(new Set(people).size).toBeGreaterThanOrEqual(Number(changes?.required ?? 0));
+      }
       if (before.policies !== after.policies || before.secret !== after.secret)
         expect(roleOf(before, holder)).toBe('owner');
       if (kind !== 'invitation.accept') expect(credentialAt(before, actor, org.nowMs)).toBeDefined();
@@ -217,6 +240,52 @@ test('random statements by random actors raise nobody beyond the table, and leav
   // The walk is worth something only if most kinds come to pass.
   expect(Object.keys(accepted).length).toBeGreaterThan(12);
   expect(refused).toBeGreaterThan(100);
+});
+
+test('a guarded policy changes exactly if enough of those it names have signed, and may approve', () => {
+  const org = organization();
+  const people = [
+    { key: org.owner, id: org.ownerId },
+    org.member('owner'),
+    org.member('owner'),
+    org.member('owner', ['view', 'create_wallet', 'sign']),
+    org.member('admin'),
+    org.member('member'),
+  ];
+  const [, second, , narrow, admin, member] = people;
+  const more = newKey();
+  const credential = credentialOf(more);
+  org.say(second?.key as Key, { kind: 'credential.add', member: second?.id ?? '', credential });
+  const grant = { kind: 'wallet_set.scopes', holder: admin?.id ?? '', walletSet: '*' } as const;
+  org.say(org.owner, { ...grant, scopes: ['view', 'approve'] });
+  const credentials = [...people, { key: more, id: second?.id ?? '' }];
+  const mayNot = [narrow?.id, member?.id];
+  const { registry } = org;
+  let accepted = 0;
+  const property = (named: readonly number[], by: number, signed: readonly number[], required: number) => {
+    const approvers = [...new Set(named.map((i) => people[i]?.id ?? ''))];
+    const changes = { required: String(Math.min(required, approvers.length)), approvers };
+    const policy = { type: 'planbok/policy/v1' as const, rules: [], allow: [], changes };
+    const text = new TextDecoder().decode(canonicalBytes(policy));
+    org.registry = { ...registry, policies: { '*': text } };
+    const maker = people[by] as (typeof people)[number];
+    const cosigners = [...new Set(signed)].map((i) => credentials[i]?.key as Key);
+    const change = { kind: 'policy.set', walletSet: walletSets[0], policy: '{}' } as const;
+    const code = org.refusal(maker.key, change, { cosigners });
+    const counted = new Set(
+      signed
+        .map((i) => credentials[i]?.id ?? '')
+        .filter((who) => who !== maker.id && approvers.includes(who) && !mayNot.includes(who)),
+    );
+    const enough = counted.size >= Number(changes.required);
+    expect(code).toBe(enough ? undefined : 'approval_required');
+    if (enough) accepted++;
+  };
+  const index = (most: number) => fc.nat(most);
+  const list = (most: number, minLength: number) => fc.array(index(most), { minLength, maxLength: 7 });
+  const all4 = [list(5, 1), index(2), list(6, 0), fc.integer({ min: 1, max: 3 })] as const;
+  fc.assert(fc.property(...all4, property), { numRuns: slow ? 5_000 : 200 });
+  expect(accepted).toBeGreaterThan(20);
 });
 
 describe('a log that is tampered with', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { canonicalBytes } from '../../shared/intent/canonical.ts';
 import { checkLog, draft, headReceipt, isReceiptFor, rebase } from '../../shared/registry/head.ts';
 import { preview, reduce } from '../../shared/registry/reduce.ts';
 import {
@@ -21,6 +22,7 @@ import {
   hour,
   id,
   iso,
+  type Key,
   newKey,
   type Organization,
   organization,
@@ -348,6 +350,80 @@ describe('the Organization Secret', () => {
     );
     org.say(org.owner, rotate, { entity: second, previous: first });
     expect(org.registry.secret).toEqual({ entityKey: second.publicKey, version: '2' });
+  });
+});
+
+describe('a policy that guards its own change', () => {
+  const text = (changes?: object, more: object = {}) => {
+    const policy = { type: 'planbok/policy/v1', rules: [], allow: [], ...more, ...(changes && { changes }) };
+    return new TextDecoder().decode(canonicalBytes(policy));
+  };
+  const change = (policy: string, walletSet = '*') => ({ kind: 'policy.set', walletSet, policy }) as const;
+
+  test('is replaced with the word of those it names, whose it is to approve, and nobody else', () => {
+    const org = organization();
+    const [bob, carol, admin] = [org.member('owner'), org.member('owner'), org.member('admin')];
+    const approvers = [org.ownerId, bob.id, admin.id];
+    org.say(org.owner, change(text({ required: '1', approvers })));
+    const open = change(text());
+    const codeBy = (...cosigners: readonly Key[]) => org.refusal(org.owner, open, { cosigners });
+    expect(codeBy()).toBe('approval_required');
+    // The maker, one who is not named, one without the scope.
+    for (const one of [org.owner, carol.key, admin.key]) expect(codeBy(one)).toBe('approval_required');
+    const second = newKey();
+    org.say(org.owner, { kind: 'credential.add', member: org.ownerId, credential: credentialOf(second) });
+    expect(codeBy(second)).toBe('approval_required');
+    // Bob's name, another's signature; and Bob's signature of another statement.
+    const forged = org.signed(org.owner, open, { cosigners: [{ ...carol.key, id: bob.key.id }] });
+    expect(codeOf(() => reduce(org.registry, forged, { verify }))).toBe('approval_required');
+    const { cosignatures = [] } = org.signed(org.owner, open, { cosigners: [bob.key] });
+    const moved = { ...org.signed(org.owner, open), cosignatures };
+    expect(codeOf(() => reduce(org.registry, moved, { verify }))).toBe('approval_required');
+    expect(codeBy(bob.key)).toBeUndefined();
+    // Whoever states it does not count, also not as another of those who are named.
+    expect(org.refusal(bob.key, open, { cosigners: [bob.key] })).toBe('approval_required');
+    expect(org.refusal(bob.key, open, { cosigners: [org.owner] })).toBeUndefined();
+    org.say(org.owner, { kind: 'credential.revoke', credential: bob.key.id });
+    expect(codeBy(bob.key)).toBe('approval_required');
+  });
+
+  test('counts people, and guards what it governs: `*` also a first policy of a wallet set', () => {
+    const org = organization();
+    const [bob, carol] = [org.member('owner'), org.member('owner')];
+    org.say(org.owner, change(text({ required: '2', approvers: [bob.id, carol.id] })));
+    const more = newKey();
+    org.say(bob.key, { kind: 'credential.add', member: bob.id, credential: credentialOf(more) });
+    const own = change(text(), id('wset'));
+    expect(org.refusal(org.owner, own, { cosigners: [bob.key, more] })).toBe('approval_required');
+    org.say(org.owner, own, { cosigners: [bob.key, carol.key] });
+    // Its own policy, which has no guard, governs now.
+    org.say(org.owner, own);
+    expect(org.refusal(org.owner, change(text()))).toBe('approval_required');
+  });
+
+  test('does so also in a version that cannot read its rules, and not by what is no quorum', () => {
+    const org = organization();
+    const bob = org.member('owner');
+    const later = { rules: [{ id: 'x', kind: 'of a later version' }] };
+    org.say(org.owner, change(text({ required: '1', approvers: [bob.id] }, later)));
+    expect(org.refusal(org.owner, change(text()))).toBe('approval_required');
+    org.say(org.owner, change(text({ required: '2', approvers: [bob.id] })), { cosigners: [bob.key] });
+    org.say(org.owner, change('"x"'));
+    org.say(org.owner, change('null'));
+    org.say(org.owner, change(text()));
+  });
+
+  test('takes a day at a node, and others ten minutes', () => {
+    const org = organization();
+    const bob = org.member('owner');
+    org.say(org.owner, change(text({ required: '1', approvers: [bob.id] })));
+    const signed = org.signed(org.owner, change(text()), { cosigners: [bob.key] });
+    const at = (ms: number) => codeOf(() => reduce(org.registry, signed, { verify, nowMs: org.nowMs + ms }));
+    expect([at(day), at(day + 1)]).toEqual([undefined, 'statement_refused']);
+    const add = org.signed(org.owner, { kind: 'member.add', member: id('mem'), name: 'x', role: 'member' });
+    expect(codeOf(() => reduce(org.registry, add, { verify, nowMs: org.nowMs + 600_001 }))).toBe(
+      'statement_refused',
+    );
   });
 });
 
