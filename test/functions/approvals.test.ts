@@ -304,6 +304,23 @@ describe('decisions', () => {
     expect((await sign(again)).body.code).toBe('policy_denied');
   });
 
+  test('of those who end it at once one does, and it is theirs', async () => {
+    await needs('1', [bob, carol]);
+    const key = newKey();
+    const { id } = await held(key);
+    const no = { decision: 'reject' } as const;
+    const [bobs, carols] = [
+      await wordOf(world, bob, opOf(key), no),
+      await wordOf(world, carol, opOf(key), no),
+    ];
+    // Each has looked, and found it open, before the first one ends it.
+    const replies = await Promise.all([send(bob, id, bobs), send(carol, id, carols), cancel(alice, id)]);
+    const ended = replies.filter(({ body }) => body.closed !== undefined);
+    expect(ended).toHaveLength(1);
+    const { state: stands, closed } = await listed(key);
+    expect([ended[0]?.body.state, ended[0]?.body.closed]).toEqual([stands, closed]);
+  });
+
   test('an approver who was revoked meanwhile does not count any more', async () => {
     const dave = await enrol(world, alice, 'owner');
     await needs('1', [dave]);
