@@ -82,6 +82,8 @@ afterAll(() => rm(data, { recursive: true, force: true }));
 
 let opened = 0;
 beforeEach(async () => {
+  // The command line looks at the clock of the machine.
+  home.reached.world.clockMs = Date.now();
   const open = await fileWith('none.json', JSON.stringify(noPolicy));
   const { json } = await cli(`policies show ${set} --json`);
   const words = `policies set ${set} --file ${open}`;
