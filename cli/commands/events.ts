@@ -23,10 +23,12 @@ export const events: Command = {
     const { io, values } = context;
     const most = integerOf(context, 'limit', 1, 100_000);
     const types = eventTypesOf(context);
-    const cursor = values['cursor'];
     const follow = values['follow'] !== undefined;
     const limit = most ?? (follow ? Number.POSITIVE_INFINITY : 100);
     const planbok = await context.planbok();
+    const given = values['cursor'];
+    // A place to go on from, also if nothing comes.
+    const cursor = given === 'end' ? (await planbok.events.list({ cursor: given })).nextCursor : given;
     const data: PlanbokEvent[] = [];
     let [seen, last] = [0, cursor];
     for await (const event of planbok.events.iterate({

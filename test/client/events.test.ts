@@ -109,5 +109,8 @@ test('planbok events prints them, with the cursor to go on from', async () => {
       .split('\n')
       .map((line) => JSON.parse(line)),
   ).toEqual(events);
+  const { nextCursor } = await home.ada.events.list({ cursor: 'end' });
+  const none = JSON.parse((await cli('events', '--cursor', 'end', '--json')).out);
+  expect(none).toEqual({ data: [], cursor: nextCursor });
   expect((await cli('events', '--types', 'nothing')).code).toBe(2);
 });
