@@ -4,6 +4,7 @@
  */
 import { Planbok } from '../client/planbok.ts';
 import type { Progress } from '../client/session.ts';
+import { fileCheckpoints } from './checkpoint-file.ts';
 import type { Context, Values } from './command.ts';
 import type { Io } from './io.ts';
 import { readPlace, readReaderPlace, readRunning, rememberHead, type Where } from './place.ts';
@@ -55,7 +56,9 @@ export function contextOf(io: Io, values: Values, positionals: readonly string[]
     const { api: url, owner } = await place();
     const { organization, key, identities, known } = owner;
     const seen = known === undefined ? {} : { known };
-    const options = { url, organization, credential: key, identities, fetch, sleep, onProgress, ...seen };
+    const checkpoints = fileCheckpoints(io, where);
+    const line = { url, fetch, sleep, onProgress };
+    const options = { ...line, organization, credential: key, identities, checkpoints, ...seen };
     const made = new Planbok(options);
     remember = () => rememberHead(io, where, owner, made.registry.newest());
     return made;

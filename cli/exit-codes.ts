@@ -23,6 +23,8 @@ export const exitCodes = {
   13: 'a policy asks for approvals that are missing',
   14: 'an audit log does not hold: broken, put back or rewritten',
 } as const;
+/** Of an export that does not hold. */
+export const auditBroken = 14;
 export type ExitCode = keyof typeof exitCodes;
 
 const byStatus: Readonly<Record<number, ExitCode>> = {
@@ -46,8 +48,8 @@ const byClientCode: Readonly<Record<ClientCode, ExitCode>> = {
   not_confirmed: 5,
   proof_invalid: 11,
   registry_invalid: 11,
-  audit_log_went_back: 14,
-  audit_log_rewritten: 14,
+  audit_log_went_back: auditBroken,
+  audit_log_rewritten: auditBroken,
   result_invalid: 11,
   passkey_failed: 4,
 };

@@ -18,6 +18,10 @@ import {
 import { apiKeysCommands } from './commands/api-keys.ts';
 import { approvalsCommands } from './commands/approvals.ts';
 import { approve } from './commands/approve.ts';
+import { auditCommands } from './commands/audit.ts';
+import { auditCsv } from './commands/audit-csv.ts';
+import { auditExport } from './commands/audit-export.ts';
+import { auditVerify } from './commands/audit-verify.ts';
 import { chains } from './commands/chains.ts';
 import { credentialsCommands } from './commands/credentials.ts';
 import { doctor } from './commands/doctor.ts';
@@ -66,6 +70,10 @@ export const commands: readonly Command[] = [
   ...approvalsCommands,
   ...policiesCommands,
   ...statementsCommands,
+  ...auditCommands,
+  auditExport,
+  auditVerify,
+  auditCsv,
   orgShow,
   orgTransferOwnership,
   ...membersCommands,

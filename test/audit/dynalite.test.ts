@@ -3,9 +3,8 @@ import { dynamoClient, dynamoTables } from '../../functions/adapters/dynamo.ts';
 import { writeOnceTable } from '../../functions/adapters/write-once-table.ts';
 import type { Table } from '../../functions/ports.ts';
 import { createTables } from '../../local/tables.ts';
-import { exportFiles } from '../../shared/audit/export.ts';
-import { verifyExport } from '../../shared/audit/verify.ts';
 import { startTestAccount, type TestAccount } from '../support/local-aws.ts';
+import { exportFiles, verifyFiles } from './exports.ts';
 import { auditPair, exportOf, facts, organization, slow } from './support.ts';
 
 let account: TestAccount;
@@ -50,7 +49,7 @@ test('32 writers over DynamoDB, one sequencer beside them: an export that verifi
   );
   const exported = exportFiles({ node1: await exportOf(node1), node2: await exportOf(node2) });
   const identities = { node1: node1.identity, node2: node2.identity };
-  const { findings, logs } = verifyExport(exported, { organization, identities });
+  const { findings, logs } = await verifyFiles(exported, { organization, identities });
   expect(findings).toEqual([]);
   expect(logs[0]?.size).toBe(n);
 }, 300_000);

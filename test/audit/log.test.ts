@@ -12,15 +12,14 @@ import { logReader } from '../../functions/audit/proofs.ts';
 import type { Table } from '../../functions/ports.ts';
 import { auditOver } from '../../functions/stores/audit.ts';
 import { openCheckpoint } from '../../shared/audit/checkpoint.ts';
-import { exportFiles } from '../../shared/audit/export.ts';
 import { leafHash, rootOfLeaves } from '../../shared/audit/merkle.ts';
 import { encodeProof, openCosigned, parseProof, verifyProof } from '../../shared/audit/proof.ts';
 import { commitmentOf, readRecord, recordBytes, recordOf } from '../../shared/audit/record.ts';
 import { openPromise } from '../../shared/audit/statements.ts';
 import { decodeEntries, encodeEntries, parseTilePath, tilePath } from '../../shared/audit/tile.ts';
-import { verifyExport } from '../../shared/audit/verify.ts';
 import { type Bytes, equalBytes, toBase64url, utf8 } from '../../shared/bytes.ts';
 import { CustodyError } from '../../shared/errors.ts';
+import { exportFiles, verifyFiles } from './exports.ts';
 import {
   type AuditNode,
   auditPair,
@@ -434,7 +433,7 @@ describe('write-once files', () => {
       await node2.sequencer().drain(node2.log);
       const exported = exportFiles({ node1: await exportOf(node1), node2: await exportOf(node2) });
       const identities = { node1: node1.identity, node2: node2.identity };
-      expect(verifyExport(exported, { organization, identities }).findings).toEqual([]);
+      expect((await verifyFiles(exported, { organization, identities })).findings).toEqual([]);
       // A file that was changed is not taken for the one that was written.
       const changed: WriteOnce = { ...files, get: async () => utf8('changed') };
       await node1.auditor.append(organization, facts());

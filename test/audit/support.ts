@@ -15,13 +15,13 @@ import { nodeIdentity } from '../../functions/channel/identity.ts';
 import type { Clock, Log, Table } from '../../functions/ports.ts';
 import { type AuditStore, auditOver } from '../../functions/stores/audit.ts';
 import { vaultOf } from '../../functions/stores/vault.ts';
-import type { NodeExport } from '../../shared/audit/export.ts';
 import { type AuditFacts, logOf } from '../../shared/audit/record.ts';
 import { witnessOf as witnessName } from '../../shared/audit/statements.ts';
 import { decodeEntries, entriesPath, tileWidth } from '../../shared/audit/tile.ts';
 import { encodeCosignRequest, parseCosignRequest } from '../../shared/audit/witness.ts';
 import { type Bytes, toBase64url, utf8 } from '../../shared/bytes.ts';
 import type { NodeName } from '../../shared/crypto/attestation.ts';
+import type { NodeExport } from './exports.ts';
 
 export const slow = process.env['SLOW'] === '1';
 export const organization = 'org_test';

@@ -7,16 +7,15 @@ import canonicalize from 'canonicalize';
 import { exchangeCheckpoints } from '../../functions/audit/exchange.ts';
 import { logReader } from '../../functions/audit/proofs.ts';
 import { parseCheckpoint } from '../../shared/audit/checkpoint.ts';
-import { exportFiles, type NodeExport } from '../../shared/audit/export.ts';
 import { leafHash, verifyInclusion } from '../../shared/audit/merkle.ts';
 import { type AuditRecord, logOf, readRecord, recordBytes, recordId } from '../../shared/audit/record.ts';
 import { openPromise, witnessOf } from '../../shared/audit/statements.ts';
-import { verifyExport } from '../../shared/audit/verify.ts';
 import { fromBase64url, toBase64url, utf8 } from '../../shared/bytes.ts';
 import type { NodeName } from '../../shared/crypto/attestation.ts';
 import { CustodyError } from '../../shared/errors.ts';
 import { draft } from '../../shared/registry/head.ts';
 import { statementBytes } from '../../shared/registry/statement.ts';
+import { exportFiles, type NodeExport, verifyFiles } from '../audit/exports.ts';
 import { askSignature, done, type Household, hello, settle } from '../support/ask.ts';
 import { type Effect, type Faults, faults } from '../support/faults.ts';
 import { fresh, owner, twoNodes, type World } from '../support/two-nodes.ts';
@@ -225,11 +224,11 @@ test('both logs verify together; a record that one of them leaves out is named',
   await exchange();
   const logs = { node1: await exported('node1'), node2: await exported('node2') };
   const pins = { organization: home.who.organization, identities: world.identities };
-  const verify = (changed: typeof logs) => verifyExport(exportFiles(changed), pins);
-  expect(verify(logs)).toMatchObject({ ok: true, findings: [] });
+  const verify = (changed: typeof logs) => verifyFiles(exportFiles(changed), pins);
+  expect(await verify(logs)).toMatchObject({ ok: true, findings: [] });
   for (const node of nodes) {
     const records = logs[node].records.toSpliced(3, 1);
-    const report = verify({ ...logs, [node]: { ...logs[node], records } });
+    const report = await verify({ ...logs, [node]: { ...logs[node], records } });
     expect(report.ok).toBe(false);
     expect(report.findings.map(({ file }) => file)).toContain(`${node}/records.ndjson`);
   }
@@ -260,9 +259,7 @@ test('the API shows events with their proofs, checkpoints, and exports that veri
     }
   };
   const files = exportFiles({ node1: await whole('node1'), node2: await whole('node2') });
-  expect(verifyExport(files, { organization: who.organization, identities: world.identities })).toMatchObject(
-    {
-      ok: true,
-    },
-  );
+  expect(await verifyFiles(files, { organization: who.organization, identities: world.identities })).toMatchObject({
+    ok: true,
+  });
 });

@@ -1,14 +1,15 @@
 /**
- * Writes the files of an export, as `verify.ts` describes and reads them.
+ * Exports in memory, as `shared/audit/verify/verify.ts` describes and reads them.
  * @module
  */
-import { type Bytes, concat, toBase64url, utf8 } from '../bytes.ts';
-import type { Attested, NodeName } from '../crypto/attestation.ts';
-import { canonicalBytes, type Tagged } from '../intent/canonical.ts';
-import type { AuditKey, AuditPromise } from './statements.ts';
+import type { AuditKey, AuditPromise } from '../../shared/audit/statements.ts';
+import { type Pins, type Verdict, verifyExport } from '../../shared/audit/verify/verify.ts';
+import { type Bytes, concat, toBase64url, utf8 } from '../../shared/bytes.ts';
+import type { Attested, NodeName } from '../../shared/crypto/attestation.ts';
+import { canonicalBytes, type Tagged } from '../../shared/intent/canonical.ts';
 
 /** What a commitment hides. */
-export interface Opening {
+interface Opening {
   /** 32 bytes. */
   readonly nonce: Bytes;
   readonly payload: Bytes;
@@ -50,3 +51,20 @@ export function exportFiles(nodes: Readonly<Record<NodeName, NodeExport>>): Read
   }
   return files;
 }
+
+/** @param piece bytes that come at a time */
+export const verifyFiles = (
+  files: ReadonlyMap<string, Bytes>,
+  pins: Pins,
+  piece = 65_536,
+): Promise<Verdict> =>
+  verifyExport(
+    {
+      names: [...files.keys()],
+      async *read(name) {
+        const bytes = files.get(name) ?? new Uint8Array(0);
+        for (let at = 0; at < bytes.length; at += piece) yield bytes.subarray(at, at + piece);
+      },
+    },
+    pins,
+  );
