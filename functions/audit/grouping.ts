@@ -3,7 +3,7 @@
  * write carries many, and a record that comes alone waits for nobody.
  * @module
  */
-import type { Opening } from '#shared/audit/export.ts';
+import type { Opening } from '#shared/audit/record.ts';
 import type { Bytes } from '#shared/bytes.ts';
 import { CustodyError } from '#shared/errors.ts';
 import type { AuditStore, NewEntry } from '../stores/audit.ts';

@@ -15,7 +15,7 @@
  * That list may show an entry too late or too long: the entry's own item says whether it has an index.
  * @module
  */
-import type { Opening } from '#shared/audit/export.ts';
+import type { Opening } from '#shared/audit/record.ts';
 import { decodeEntries, type Edge, encodeEntries, tileWidth } from '#shared/audit/tile.ts';
 import { type Bytes, equalBytes } from '#shared/bytes.ts';
 import { CustodyError } from '#shared/errors.ts';

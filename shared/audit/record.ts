@@ -67,6 +67,13 @@ export const maxRecordBytes = 1_200;
 /** Bytes of the salt of a commitment. */
 export const nonceBytes = 32;
 
+/** What a commitment hides. */
+export interface Opening {
+  /** {@link nonceBytes} random bytes. */
+  readonly nonce: Bytes;
+  readonly payload: Bytes;
+}
+
 /**
  * SHA-256(nonce ‖ payload). With 32 random bytes of nonce it says nothing of the payload once the nonce is
  * erased. Every record has one, also over an empty payload: no two records are the same.

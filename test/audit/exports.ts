@@ -2,18 +2,12 @@
  * Exports in memory, as `shared/audit/verify/verify.ts` describes and reads them.
  * @module
  */
+import type { Opening } from '../../shared/audit/record.ts';
 import type { AuditKey, AuditPromise } from '../../shared/audit/statements.ts';
 import { type Pins, type Verdict, verifyExport } from '../../shared/audit/verify/verify.ts';
 import { type Bytes, concat, toBase64url, utf8 } from '../../shared/bytes.ts';
 import type { Attested, NodeName } from '../../shared/crypto/attestation.ts';
 import { canonicalBytes, type Tagged } from '../../shared/intent/canonical.ts';
-
-/** What a commitment hides. */
-interface Opening {
-  /** 32 bytes. */
-  readonly nonce: Bytes;
-  readonly payload: Bytes;
-}
 
 export interface NodeExport {
   readonly keys: { readonly log: Attested<AuditKey>; readonly witness: Attested<AuditKey> };

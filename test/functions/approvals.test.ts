@@ -6,15 +6,14 @@ import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import canonicalize from 'canonicalize';
 import { exchangeCheckpoints } from '../../functions/audit/exchange.ts';
 import { logReader } from '../../functions/audit/proofs.ts';
-import { exportFiles } from '../../shared/audit/export.ts';
 import { logOf, readRecord } from '../../shared/audit/record.ts';
 import { witnessOf } from '../../shared/audit/statements.ts';
-import { verifyExport } from '../../shared/audit/verify.ts';
 import { toBase64url, utf8 } from '../../shared/bytes.ts';
 import type { NodeName } from '../../shared/crypto/attestation.ts';
 import type { ActorRequest } from '../../shared/intent/http-signature.ts';
 import { operationDigest } from '../../shared/intent/operation.ts';
 import { noPolicy, type Rule } from '../../shared/policy/rules.ts';
+import { exportFiles, verifyFiles } from '../audit/exports.ts';
 import { askSet, askWallets, done, hello, newKey, settle } from '../support/ask.ts';
 import { bodies, callNode2, sessionOf } from '../support/hostile.ts';
 import {
@@ -485,7 +484,7 @@ describe('what it costs, and what is recorded', () => {
     };
     const files = exportFiles({ node1: await exported('node1'), node2: await exported('node2') });
     const pins = { organization: alice.organization, identities: world.identities };
-    const { logs, findings } = verifyExport(files, pins);
+    const { logs, findings } = await verifyFiles(files, pins);
     expect(logs).toHaveLength(2);
     // The hostile Node 1 of above has left out what it asked Node 2 for: that is found, and nothing of this.
     const mine = [key, other].map((one) => toBase64url(operationDigest(opOf(one))));

@@ -259,7 +259,9 @@ test('the API shows events with their proofs, checkpoints, and exports that veri
     }
   };
   const files = exportFiles({ node1: await whole('node1'), node2: await whole('node2') });
-  expect(await verifyFiles(files, { organization: who.organization, identities: world.identities })).toMatchObject({
+  expect(
+    await verifyFiles(files, { organization: who.organization, identities: world.identities }),
+  ).toMatchObject({
     ok: true,
   });
 });
