@@ -44,6 +44,15 @@ export function fromBase64url(text: string): Bytes {
   return bytes;
 }
 
+/** 32 bytes from base64url; the last of 43 digits holds four bits. */
+export function hashOf(text: string): Bytes {
+  must(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/.test(text), 'not base64url of 32 bytes');
+  const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
+  const bytes = new Uint8Array(32);
+  for (let i = 0; i < 32; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
 export type Json = string | { readonly [member: string]: Json };
 function canonical(value: Json): string {
   if (typeof value === 'string') return JSON.stringify(value);

@@ -10,6 +10,7 @@ import {
   type Bytes,
   type Checkpoint,
   fromBase64url,
+  hashOf,
   join,
   must,
   type Node,
@@ -134,10 +135,10 @@ export async function readLog(log: LogInput, report: Report, tally: Tally): Prom
     if (record['log'] !== origin) report.find('record_of_another_log', file, `record ${index}`);
     if (hidden.size > 0) checkHidden(hidden, toBase64url(hash), commitment);
     const timeMs = Number(time);
-    const operation = text === '' ? 0 : 1 + operations.add(fromBase64url(text));
+    const operation = text === '' ? 0 : 1 + operations.add(hashOf(text));
     if (phase === 'intent') intents.set(index, operation + 1);
     if (phase === 'outcome' && previous !== '') {
-      const end = { index, previous: fromBase64url(previous), operation, timeMs };
+      const end = { index, previous: hashOf(previous), operation, timeMs };
       const intent = ids.find(end.previous);
       if (intent === undefined) ends.push(end);
       else judge(end, intent);
@@ -205,7 +206,7 @@ async function checkPromises(
       const { type, log, record = '', issued } = openAttested(parse(line), node, identity);
       must(type === 'planbok/audit-promise/v1', 'not a promise');
       must(log === origin, 'a promise of another log');
-      if (has(fromBase64url(record))) return;
+      if (has(hashOf(record))) return;
       if (Number(issued) > untilMs) undecided++;
       else report.find('promise_broken', file, `record ${record} is not in the log`);
     }),

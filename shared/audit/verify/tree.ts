@@ -74,6 +74,10 @@ export function hashNumbers(): HashNumbers {
   };
   const keyOf = (number: number): Uint32Array =>
     Uint32Array.from({ length: words }, (_, i) => keys.get(number * words + i));
+  const isAt = (key: Uint32Array, number: number): boolean => {
+    for (let i = 0; i < words; i++) if (keys.get(number * words + i) !== key[i]) return false;
+    return true;
+  };
   /** The slot of this key, or the free one where it would stand. */
   const slotOf = (key: Uint32Array): number => {
     const mask = slots.length - 1;
@@ -81,7 +85,7 @@ export function hashNumbers(): HashNumbers {
     for (let i = 0; i < words; i++) mixed = Math.imul(mixed ^ (key[i] ?? 0), 0x9e3779b1) ^ (mixed >>> 15);
     for (let slot = (mixed ^ (mixed >>> 16)) & mask; ; slot = (slot + 1) & mask) {
       const taken = slots[slot] ?? 0;
-      if (taken === 0 || key.every((word, i) => keys.get((taken - 1) * words + i) === word)) return slot;
+      if (taken === 0 || isAt(key, taken - 1)) return slot;
     }
   };
   const widen = () => {
