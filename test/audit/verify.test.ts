@@ -247,14 +247,14 @@ describe('a log that both nodes signed', () => {
     const { pair, pins } = await scene(2);
     const { node1, node2 } = pair;
     const record = async (node: typeof node1, action: string, operation: string) => {
-      const begun = await node.auditor.append(node.log, facts({ action, operation }));
+      const begun = await node.auditor.append(organization, facts({ action, operation }));
       const outcome = facts({ action, operation, phase: 'outcome', previous: begun.id });
-      await node.auditor.append(node.log, outcome);
+      await node.auditor.append(organization, outcome);
     };
     const now = async () => {
       await settle(pair);
       const files = exportFiles({ node1: await exportOf(node1), node2: await exportOf(node2) });
-      return verifyExport(files, pins).findings.map(({ code }) => code);
+      return (await verifyFiles(files, pins)).findings.map(({ code }) => code);
     };
     for (const action of ['create_token', 'revoke_token'])
       await record(node1, action, toBase64url(random(32)));

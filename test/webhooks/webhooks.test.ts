@@ -12,10 +12,9 @@ import { actions } from '../../functions/audit/refusals.ts';
 import { dispatcherOf } from '../../functions/webhooks/dispatch.ts';
 import { keepDispatching } from '../../functions/webhooks/loop.ts';
 import { disableAfterMs } from '../../functions/webhooks/retries.ts';
-import { exportFiles } from '../../shared/audit/export.ts';
-import { verifyExport } from '../../shared/audit/verify.ts';
 import { toBase64url, utf8 } from '../../shared/bytes.ts';
 import { type Route, routes } from '../../shared/wire/routes.ts';
+import { exportFiles, verifyFiles } from '../audit/exports.ts';
 import { fresh, household } from '../client/world.ts';
 import { type Received, type Receiver, receiver, status } from '../support/receiver.ts';
 import { ticking } from '../support/two-nodes.ts';
@@ -583,7 +582,7 @@ describe('who may', () => {
     };
     const { identities, second } = home.reached.world;
     const files = exportFiles({ node1: await exported(lead().node), node2: await exported(second) });
-    expect(verifyExport(files, { organization: home.organization, identities })).toMatchObject({
+    expect(await verifyFiles(files, { organization: home.organization, identities })).toMatchObject({
       ok: true,
       findings: [],
     });
