@@ -50,6 +50,7 @@ const byClientCode: Readonly<Record<ClientCode, ExitCode>> = {
   registry_invalid: 11,
   audit_log_went_back: auditBroken,
   audit_log_rewritten: auditBroken,
+  join_request_invalid: 11,
   result_invalid: 11,
   passkey_failed: 4,
 };

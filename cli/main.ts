@@ -28,6 +28,7 @@ import { doctor } from './commands/doctor.ts';
 import { events } from './commands/events.ts';
 import { health } from './commands/health.ts';
 import { invitationCommands } from './commands/invitations.ts';
+import { joiningCommands } from './commands/joining.ts';
 import { membersCommands } from './commands/members.ts';
 import { orgShow } from './commands/org-show.ts';
 import { orgTransferOwnership } from './commands/org-transfer-ownership.ts';
@@ -77,6 +78,7 @@ export const commands: readonly Command[] = [
   orgShow,
   orgTransferOwnership,
   ...membersCommands,
+  ...joiningCommands,
   ...invitationCommands,
   ...credentialsCommands,
   scopesSet,

@@ -16,6 +16,7 @@ export const clientCodes = {
   registry_invalid: "The organization's statements do not hold, or lack one that was seen before",
   audit_log_went_back: 'An audit log is smaller than it was: what was recorded is missing',
   audit_log_rewritten: 'An audit log does not continue what was seen of it before',
+  join_request_invalid: 'The request to join does not hold, or is not the one that was read out',
   result_invalid: 'What came back is not what was asked for',
   passkey_failed: 'The passkey was not made, or did not sign',
 } as const;

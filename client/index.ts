@@ -37,6 +37,7 @@ export {
   type NewInvitation,
   readInvitation,
 } from './invitations.ts';
+export { type Admission, type JoinRequest, joinRequest } from './join-request.ts';
 export {
   type ListedApiKey,
   type ListedMember,

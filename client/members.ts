@@ -12,6 +12,8 @@ import type {
   ScopeMap,
 } from '../shared/registry/registry.ts';
 import { type Credential, type PlainKey, publicKeyOf, type Scope } from '../shared/registry/statement.ts';
+import type { Identities } from './address-proof.ts';
+import { type Admission, confirmedRequest, type JoinRequest, readJoinRequest } from './join-request.ts';
 import type { Cosigner, RegistryClient, Stated } from './registry.ts';
 import type { Line } from './session.ts';
 
@@ -59,7 +61,25 @@ const listed = <T extends object>(registry: Registry, map: Readonly<Record<strin
 
 const bare = ({ algorithm, publicKey }: PlainKey): PlainKey => ({ algorithm, publicKey });
 
-export const membersOf = (registry: RegistryClient, { random }: Line) => ({
+export const membersOf = (
+  registry: RegistryClient,
+  { random, organization }: Line & { readonly organization: string },
+  identities: Identities,
+) => ({
+  /** Reads a request to join, whose key was proven: who asks, its fingerprint says to whoever hears it read out. */
+  readRequest: (text: string): JoinRequest => readJoinRequest(text, organization, identities),
+  /**
+   * Adds whoever made the request, with the key that the statement names.
+   * @throws {PlanbokError} `join_request_invalid` if the fingerprint is another request's; nothing was stated then
+   */
+  async admit(admission: Admission): Promise<Stated & { readonly id: string; readonly name: string }> {
+    const request = confirmedRequest(admission, organization, identities);
+    const { role, scopes, name = request.name } = admission;
+    const credential = { ...publicKeyOf(request.key), scopes };
+    const id = newId('mem', random);
+    const stated = await registry.state({ kind: 'member.add', member: id, name, role, credential });
+    return { ...stated, id, name };
+  },
   /** As computed here from the organization's statements. */
   async list(): Promise<readonly ListedMember[]> {
     const known = await registry.refresh();

@@ -155,7 +155,7 @@ export class Planbok {
     this.organization = organization;
     const registry = registryOf(session, identities);
     this.registry = registry;
-    this.members = membersOf(registry, session);
+    this.members = membersOf(registry, session, identities);
     this.invitations = invitationsOf(registry, session, organization, identities);
     this.credentials = credentialsApi(registry);
     this.apiKeys = apiKeysOf(registry, session);

@@ -1,5 +1,5 @@
 /**
- * Ways in besides keys that somebody handed over: bearer tokens on the command line.
+ * Ways in besides keys that somebody handed over: bearer tokens, and asking to join, on the command line.
  */
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -152,4 +152,75 @@ test('an SDK client with a token reads; the answer that showed a token can be lo
     message: expect.stringMatching(/revoke it/),
   });
   expect(lost).toBe(2);
+});
+
+describe('asking to join', () => {
+  const ask = async (name = 'Bob') =>
+    (await cli(`members ask ${home.organization} --name ${name} --out ${file(`${name}.json`)} --json`)).json;
+  const admit = (request: string, fingerprint: string) =>
+    cli(`members admit ${request} --fingerprint ${fingerprint} --role admin --json`);
+
+  test('the request gives nothing; confirmed by its fingerprint, the key that asked is a member', async () => {
+    const bob = await ask();
+    expect(bob.fingerprint).toMatch(/^[a-z2-7]{4}(-[a-z2-7]{4}){4}$/);
+    expect((await stat(bob.file)).mode & 0o777).toBe(0o600);
+    const { seed } = JSON.parse(await readFile(bob.file, 'utf8'));
+    const sent = Buffer.from(bob.request.replace('planbok-join-request-', ''), 'base64url').toString();
+    expect(sent).not.toContain(seed);
+    const before = await cli(`wallets list --json --credential ${bob.file}`);
+    expect([before.code, before.error.code]).toEqual([4, 'credential_unknown']);
+
+    const added = await admit(bob.request, bob.fingerprint.toUpperCase().replaceAll('-', ''));
+    expect(added.json).toMatchObject({ name: 'Bob', role: 'admin', kind: 'member.add' });
+    expect((await cli(`wallets list --json --credential ${bob.file}`)).code).toBe(0);
+    // Once: the key has its member.
+    const again = await admit(bob.request, bob.fingerprint);
+    expect([again.code, again.error.code]).toEqual([8, 'statement_refused']);
+  });
+
+  test('whoever puts another key, name or node into it changes the fingerprint, or the proof fails', async () => {
+    const [bob, eve] = [await ask(), await ask('Eve')];
+    home.reached.asked.length = 0;
+    // Somebody in between replaces the whole request: the fingerprint that Bob reads out is not its.
+    const swapped = await admit(eve.request, bob.fingerprint);
+    expect([swapped.code, swapped.error.code]).toEqual([11, 'join_request_invalid']);
+    expect(swapped.error.message).toContain(eve.fingerprint);
+    const decode = (text: string) =>
+      JSON.parse(Buffer.from(text.replace('planbok-join-request-', ''), 'base64url').toString());
+    const encode = (value: object) =>
+      `planbok-join-request-${Buffer.from(JSON.stringify(value)).toString('base64url')}`;
+    const signed = decode(bob.request);
+    for (const change of [
+      { key: decode(eve.request).request.key },
+      { name: 'Mallory' },
+      { nonce: decode(eve.request).request.nonce },
+      { identities: { ...signed.request.identities, node2: signed.request.identities.node1 } },
+      { organization: 'org_other' },
+    ]) {
+      const request = encode({ ...signed, request: { ...signed.request, ...change } });
+      const refused = await admit(request, bob.fingerprint);
+      expect([change, refused.error.code]).toEqual([change, 'join_request_invalid']);
+    }
+    for (const text of ['', 'planbok-join-request-', `${bob.request}x`, encode({ ...signed, signature: '' })])
+      expect(() => home.ada.members.readRequest(text)).toThrow(
+        expect.objectContaining({ code: 'join_request_invalid' }),
+      );
+    expect(home.reached.asked).toEqual([]);
+  });
+
+  test('an API that names other nodes deceives whoever asks, and not whoever admits', async () => {
+    home.reached.meddle = async (path, _, pass) => {
+      const response = await pass();
+      if (path !== '/v1/attestations') return response;
+      const body: any = await response.json();
+      body.nodes[1].identity = body.nodes[0].identity;
+      return new Response(JSON.stringify(body), { status: 200 });
+    };
+    const bob = await ask();
+    const refused = await admit(bob.request, bob.fingerprint);
+    expect([refused.error.code, refused.error.message]).toEqual([
+      'join_request_invalid',
+      expect.stringContaining('takes the nodes for others'),
+    ]);
+  });
 });
