@@ -16,7 +16,7 @@ export type AuditReads = Pick<NodeAudit, 'store' | 'files'>;
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
 const eventView = ({ event, leaf, index }: StoredEvent): Reply<'listAuditEvents'>['data'][number] => ({
-  id: eventId(event),
+  id: eventId({ event }),
   state: index === undefined ? 'pending' : 'integrated',
   ...(index !== undefined && { index }),
   record: text(leaf),

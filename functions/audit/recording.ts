@@ -27,8 +27,8 @@ export interface Begun {
   readonly promise: Attested<AuditPromise>;
 }
 
-/** What names a record to users. @param event of a {@link Begun} or a receipt */
-export const eventId = (event: string): string => `evt_${event}`;
+/** What names a record to users. */
+export const eventId = ({ event }: Pick<Begun, 'event'>): string => `evt_${event}`;
 
 export const roleOf = (registry: Registry, holder: string): string =>
   entry(registry.members, holder)?.role ?? entry(registry.apiKeys, holder)?.role ?? '';

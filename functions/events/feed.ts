@@ -77,7 +77,7 @@ export function eventOf({ index, id, record }: FeedEntry): FeedEvent | undefined
   const type = eventTypeOf(action, phase);
   if (type === undefined) return undefined;
   return {
-    id: eventId(eventAt(index, id)),
+    id: eventId({ event: eventAt(index, id) }),
     type,
     created: new Date(Number(time)).toISOString(),
     object,

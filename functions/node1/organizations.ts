@@ -35,7 +35,7 @@ export async function createOrganization(
     head: registry.head,
     receipt: JSON.parse(new TextDecoder().decode(made.receipt)),
     created: signed.statement.created,
-    auditEventId: eventId(made.event),
+    auditEventId: eventId(made),
   };
   return { body, replayed: false };
 }

@@ -61,7 +61,7 @@ async function makeSignature(
     ...(signed satisfies Signed),
     intent: decoded.intent,
     created,
-    auditEventId: first === undefined ? '' : eventId(first.begun.event),
+    auditEventId: first === undefined ? '' : eventId(first.begun),
     ...(first && { auditPromises: { node1: first.begun.promise, node2: first.theirs } }),
   } as Reply<'createSignature'>;
   const record = { id, organization: actor.organization, wallet: wallet.id, created };

@@ -70,7 +70,7 @@ async function commit(
     seq: statement.seq,
     head: headOf(statement),
     receipt: JSON.parse(new TextDecoder().decode(receipt)),
-    auditEventId: eventId(event),
+    auditEventId: eventId({ event }),
   };
   return { body, replayed: false };
 }

@@ -47,7 +47,7 @@ export async function createToken(lead: Lead, request: HttpRequest): Promise<Ans
       recorded(node, event, async (begun) => {
         const secret = node.random(32);
         const own = { id, organization, name, member: credential.holder, walletSets, cidrs, expiresMs };
-        const terms = { ...own, createdMs: node.clock(), auditEventId: eventId(begun.id) };
+        const terms = { ...own, createdMs: node.clock(), auditEventId: eventId(begun) };
         // Nobody else works under this idempotency key while its lease lasts.
         if (!(await tokens.add(terms, secret)))
           throw new CustodyError('idempotency_in_progress', 'another request was faster');

@@ -41,7 +41,7 @@ export async function createWalletSet(
         keyTypes,
         cc,
         created,
-        auditEventId: eventId(record ?? tested),
+        auditEventId: eventId({ event: record ?? tested }),
         ...(secp256k1 && { secp256k1 }),
         ...(ed25519 && { ed25519 }),
       };

@@ -57,7 +57,7 @@ export async function createWallets(lead: Lead, request: ActorRequest): Promise<
       return recorded(lead.node, event, async (begun) => {
         const reply = await lead.peer.call('Wallets', session, 1, toBinary(WalletsRequestSchema, ask));
         const theirs = readReply(fromBinary(WalletsResponseSchema, reply).wallets, authorised.operation);
-        return answer(await prove(lead, authorised, theirs.allocation, theirs.proofs, eventId(begun.event)));
+        return answer(await prove(lead, authorised, theirs.allocation, theirs.proofs, eventId(begun)));
       });
     },
   );

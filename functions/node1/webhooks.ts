@@ -92,7 +92,7 @@ async function changing<T>(
       const endpoint = await endpoints.get(organization, id);
       const event = eventOf(actor, actions[name], id, new Uint8Array(0));
       return recorded(lead.node, event, (begun) =>
-        make({ actor, digest, endpoint, request: text, auditEventId: eventId(begun.id) }),
+        make({ actor, digest, endpoint, request: text, auditEventId: eventId(begun) }),
       );
     },
   );
@@ -137,7 +137,7 @@ export async function createWebhook(
           enabled: true,
           keys: [await endpointKey(webhooks, id, 1)],
           created: new Date(node.clock()).toISOString(),
-          auditEventId: eventId(begun.id),
+          auditEventId: eventId(begun),
           position,
           failures: 0,
           dueMs: 0,
