@@ -101,7 +101,7 @@ export function nodeOf(ports: NodePorts, { node, peerIdentity, bundle }: NodeSet
     ledger: ledgerOver(tables.keys, clock, log),
     sessions: sessionsOver(tables.sessions, clock),
     operations: operationsOver(tables.operations),
-    shares: sharesOver(tables.shares, vault),
+    shares: sharesOver(tables.shares, vault, random),
     vault,
     audit: nodeAudit({
       table: tables.audit,

@@ -102,6 +102,20 @@ export interface KeyService extends DataKeys {
 }
 
 /**
+ * Node 1's key for what clients seal to it: P-256, for key agreement alone; the private half never leaves KMS.
+ * @throws {CustodyError} `storage_unavailable`
+ */
+export interface EncryptionKey {
+  /** DER SubjectPublicKeyInfo, 91 bytes. */
+  publicKey(): Promise<Bytes>;
+  /**
+   * ECDH with another key (SubjectPublicKeyInfo of a point on P-256): the raw x-coordinate, 32 bytes with its
+   * leading zeros. One KMS request. The caller wipes it.
+   */
+  deriveSharedSecret(spki: Bytes): Promise<Bytes>;
+}
+
+/**
  * Carries one sealed envelope to the peer and brings its answer. At most once: a transport never repeats a
  * request by itself. @throws {CustodyError} `node_unavailable`
  */

@@ -5,6 +5,7 @@
 import type { Construct } from 'constructs';
 import { access } from './access.ts';
 import type { DeploymentConfig } from './config.ts';
+import { EncryptionKey } from './constructs/encryption-key.ts';
 import { NodeKeys } from './constructs/node-keys.ts';
 import { NodeTables } from './constructs/node-tables.ts';
 import { Program } from './constructs/program.ts';
@@ -42,6 +43,7 @@ export class Node1Stack extends NodeStack {
       reader: apiRole.role,
       administrators,
     });
+    new EncryptionKey(this, 'EncryptionKey1', { role: nodeRole.role, administrators });
     const tables = new NodeTables(this, 'Tables', { prefix, key: keys.table, node: nodeRole.role });
     tables.grant(nodeRole.role, access.node1, nodeRole.functionArn);
     tables.grant(sequencerRole.role, access.sequencer, sequencerRole.functionArn);

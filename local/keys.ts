@@ -16,6 +16,8 @@ export interface NodeKeys {
   readonly identityKeyId: string;
   /** At Node 1: seals what bearer tokens are hashed under. */
   readonly tokenKeyId?: string;
+  /** At Node 1: what clients seal their secrets to. */
+  readonly encryptionKeyId?: string;
   /** Signs the node's certificates and its revocation list. */
   readonly authorityKeyId: string;
 }
@@ -25,15 +27,17 @@ const kinds = {
   token: { KeySpec: 'SYMMETRIC_DEFAULT', KeyUsage: 'ENCRYPT_DECRYPT' },
   identity: { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' },
   authority: { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' },
+  encryption: { KeySpec: 'ECC_NIST_P256', KeyUsage: 'KEY_AGREEMENT' },
 } as const;
 
-/** Finds the keys `alias/<prefix>-share`, `-identity`, `-authority` and, at Node 1, `-token`, or makes them. */
-export async function ensureKeys(client: KMSClient, prefix: string, withTokens = false): Promise<NodeKeys> {
+/** Finds the keys `alias/<prefix>-share`, `-identity`, `-authority`, or makes them; Node 1 has `-token` and `-encryption` too. */
+export async function ensureKeys(client: KMSClient, prefix: string, isNode1 = false): Promise<NodeKeys> {
+  const ensure = (kind: keyof typeof kinds) => ensureKey(client, `alias/${prefix}-${kind}`, kind);
   return {
-    ...(withTokens && { tokenKeyId: await ensureKey(client, `alias/${prefix}-token`, 'token') }),
-    shareKeyId: await ensureKey(client, `alias/${prefix}-share`, 'share'),
-    identityKeyId: await ensureKey(client, `alias/${prefix}-identity`, 'identity'),
-    authorityKeyId: await ensureKey(client, `alias/${prefix}-authority`, 'authority'),
+    ...(isNode1 && { tokenKeyId: await ensure('token'), encryptionKeyId: await ensure('encryption') }),
+    shareKeyId: await ensure('share'),
+    identityKeyId: await ensure('identity'),
+    authorityKeyId: await ensure('authority'),
   };
 }
 

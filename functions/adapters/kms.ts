@@ -1,10 +1,11 @@
 /**
  * The node's keys in KMS: the share key (symmetric) and the identity key (ECC_NIST_P256); at Node 1 also the
- * token key (symmetric).
+ * token key (symmetric) and the encryption keys (ECC_NIST_P256, key agreement).
  * @module
  */
 import {
   DecryptCommand,
+  DeriveSharedSecretCommand,
   GenerateDataKeyCommand,
   GetPublicKeyCommand,
   KMSClient,
@@ -12,7 +13,7 @@ import {
 } from '@aws-sdk/client-kms';
 import type { Bytes } from '#shared/bytes.ts';
 import { CustodyError } from '#shared/errors.ts';
-import type { DataKeys, KeyService } from '../ports.ts';
+import type { DataKeys, EncryptionKey, KeyService } from '../ports.ts';
 import type { AwsOptions } from './aws.ts';
 
 /** Repeats are harmless here: no call changes anything in KMS. */
@@ -51,13 +52,6 @@ export const kmsDataKeys = (client: KMSClient, KeyId: string): DataKeys => ({
 });
 
 export function kmsKeyService(client: KMSClient, { shareKeyId, identityKeyId }: KmsKeys): KeyService {
-  let identity: Promise<Bytes> | undefined;
-
-  async function readIdentity(): Promise<Bytes> {
-    const { PublicKey } = await call(() => client.send(new GetPublicKeyCommand({ KeyId: identityKeyId })));
-    return present(PublicKey);
-  }
-
   return {
     ...kmsDataKeys(client, shareKeyId),
     async signIdentity(message) {
@@ -73,16 +67,37 @@ export function kmsKeyService(client: KMSClient, { shareKeyId, identityKeyId }: 
       );
       return present(Signature);
     },
-    async identity() {
-      identity ??= readIdentity();
-      try {
-        return await identity;
-      } catch (error) {
-        // A failure is not kept: the next caller asks again.
-        identity = undefined;
-        throw error;
-      }
-    },
+    identity: publicKeyOf(client, identityKeyId),
+  };
+}
+
+/** A key whose usage is KEY_AGREEMENT. */
+export const kmsEncryptionKey = (client: KMSClient, KeyId: string): EncryptionKey => ({
+  publicKey: publicKeyOf(client, KeyId),
+  async deriveSharedSecret(spki) {
+    const { SharedSecret } = await call(() =>
+      client.send(new DeriveSharedSecretCommand({ KeyId, KeyAgreementAlgorithm: 'ECDH', PublicKey: spki })),
+    );
+    return present(SharedSecret);
+  },
+});
+
+/** Asks KMS once: the public half of a key never changes. */
+function publicKeyOf(client: KMSClient, KeyId: string): () => Promise<Bytes> {
+  let known: Promise<Bytes> | undefined;
+  const read = async (): Promise<Bytes> => {
+    const { PublicKey } = await call(() => client.send(new GetPublicKeyCommand({ KeyId })));
+    return present(PublicKey);
+  };
+  return async () => {
+    known ??= read();
+    try {
+      return await known;
+    } catch (error) {
+      // A failure is not kept: the next caller asks again.
+      known = undefined;
+      throw error;
+    }
   };
 }
 

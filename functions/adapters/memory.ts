@@ -8,13 +8,24 @@ import {
   createDecipheriv,
   createPrivateKey,
   createPublicKey,
+  diffieHellman,
   generateKeyPairSync,
   randomBytes,
   sign,
 } from 'node:crypto';
 import { type Bytes, concat, utf8 } from '#shared/bytes.ts';
 import { CustodyError } from '#shared/errors.ts';
-import type { Clause, EncryptionContext, Item, KeyService, Table, Tables, Value, When } from '../ports.ts';
+import type {
+  Clause,
+  EncryptionContext,
+  EncryptionKey,
+  Item,
+  KeyService,
+  Table,
+  Tables,
+  Value,
+  When,
+} from '../ports.ts';
 import { type TableSpec, tables } from '../tables.ts';
 import {
   changed,
@@ -174,6 +185,25 @@ export function memoryKeyService(
     },
     async identity() {
       return spki;
+    },
+  };
+}
+
+/** A key for what clients seal. `given`: PKCS #8, DER; made up if it is not. */
+export function memoryEncryptionKey(given?: Bytes): EncryptionKey {
+  const privateKey = given
+    ? createPrivateKey({ key: Buffer.from(given), format: 'der', type: 'pkcs8' })
+    : generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+  const spki = new Uint8Array(createPublicKey(privateKey).export({ format: 'der', type: 'spki' }));
+  return {
+    publicKey: async () => spki,
+    async deriveSharedSecret(theirs) {
+      try {
+        const publicKey = createPublicKey({ key: Buffer.from(theirs), format: 'der', type: 'spki' });
+        return new Uint8Array(diffieHellman({ privateKey, publicKey }));
+      } catch (cause) {
+        throw new CustodyError('storage_unavailable', 'no key agreement with this key', { cause });
+      }
     },
   };
 }

@@ -4,11 +4,10 @@
  * not open.
  * @module
  */
-import { createCipheriv, createDecipheriv } from 'node:crypto';
-import { type Bytes, concat } from '#shared/bytes.ts';
+import type { Bytes } from '#shared/bytes.ts';
 import type { NodeName } from '#shared/crypto/attestation.ts';
-import { CustodyError } from '#shared/errors.ts';
 import type { DataKeys, EncryptionContext, Random } from '../ports.ts';
+import { decrypt, encrypt } from './gcm.ts';
 
 /** What a ciphertext is for. */
 export interface Purpose {
@@ -68,26 +67,4 @@ export function vaultOf({ keys, random, node }: VaultPorts): Vault {
       }
     },
   };
-}
-
-function encrypt(key: Bytes, header: Bytes, plaintext: Bytes, nonce: Bytes): Bytes {
-  const cipher = createCipheriv('aes-256-gcm', key, nonce);
-  cipher.setAAD(header);
-  return concat(nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag());
-}
-
-function decrypt(key: Bytes, header: Bytes, sealed: Bytes): Bytes {
-  let plaintext: Buffer | undefined;
-  try {
-    const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12), { authTagLength: 16 });
-    decipher.setAAD(header);
-    decipher.setAuthTag(sealed.subarray(-16));
-    plaintext = decipher.update(sealed.subarray(12, -16));
-    decipher.final();
-    return new Uint8Array(plaintext);
-  } catch (cause) {
-    throw new CustodyError('share_unreadable', 'the ciphertext does not open', { cause });
-  } finally {
-    plaintext?.fill(0);
-  }
 }

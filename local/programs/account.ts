@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { toBase64url } from '#shared/bytes.ts';
 import type { AwsOptions } from '../../functions/adapters/aws.ts';
 import { dynamoClient, dynamoTables } from '../../functions/adapters/dynamo.ts';
-import { kmsClient, kmsKeyService } from '../../functions/adapters/kms.ts';
+import { kmsClient, kmsEncryptionKey, kmsKeyService } from '../../functions/adapters/kms.ts';
 import { startLocalAws } from '../aws.ts';
 import { keepCertificates } from '../certificates.ts';
 import { ensureKeys, type NodeKeys } from '../keys.ts';
@@ -39,7 +39,8 @@ async function prove(
     if (refused !== null || Number(once?.after['n']) < 1) throw new Error('conditions are not honoured');
     await counters.delete({ counter });
   });
-  const service = kmsKeyService(kmsClient(options), keys);
+  const client = kmsClient(options);
+  const service = kmsKeyService(client, keys);
   await needs('data keys bound to an encryption context', endpoint, async () => {
     const { key, wrapped } = await service.generateDataKey({ purpose: 'probe' });
     const again = await service.decryptDataKey(wrapped, { purpose: 'probe' });
@@ -47,6 +48,13 @@ async function prove(
     const opened = await service.decryptDataKey(wrapped, { purpose: 'another' }).catch(() => undefined);
     if (opened) throw new Error('the context is not honoured');
   });
+  const { encryptionKeyId } = keys;
+  if (encryptionKeyId !== undefined)
+    await needs('DeriveSharedSecret with P-256', endpoint, async () => {
+      const encryption = kmsEncryptionKey(client, encryptionKeyId);
+      const secret = await encryption.deriveSharedSecret(await encryption.publicKey());
+      if (secret.length !== 32) throw new Error('the secret does not have 32 bytes');
+    });
   return needs('Sign and GetPublicKey with P-256', endpoint, async () => {
     await service.signIdentity(new Uint8Array(32));
     return toBase64url(await service.identity());
@@ -90,6 +98,7 @@ runChild(async () => {
       shareKeyId: keys.shareKeyId,
       identityKeyId: keys.identityKeyId,
       ...(keys.tokenKeyId !== undefined && { tokenKeyId: keys.tokenKeyId }),
+      ...(keys.encryptionKeyId !== undefined && { encryptionKeyId: keys.encryptionKeyId }),
     },
     async stop() {
       certificates.stop();

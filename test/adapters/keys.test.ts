@@ -1,4 +1,4 @@
-import { createPublicKey, verify } from 'node:crypto';
+import { createECDH, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import {
   CreateKeyCommand,
   DecryptCommand,
@@ -12,18 +12,22 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { countCalls } from '../../functions/adapters/aws.ts';
 import { dynamoClient } from '../../functions/adapters/dynamo.ts';
-import { kmsClient, kmsKeyService } from '../../functions/adapters/kms.ts';
-import { memoryKeyService } from '../../functions/adapters/memory.ts';
-import type { KeyService } from '../../functions/ports.ts';
+import { kmsClient, kmsEncryptionKey, kmsKeyService } from '../../functions/adapters/kms.ts';
+import { memoryEncryptionKey, memoryKeyService } from '../../functions/adapters/memory.ts';
+import { openSecret } from '../../functions/custody/open-secret.ts';
+import type { EncryptionKey, KeyService } from '../../functions/ports.ts';
 import { ensureKeys } from '../../local/keys.ts';
 import { createTables } from '../../local/tables.ts';
-import { pointOfSpki } from '../../shared/crypto/spki.ts';
+import { pointOfSpki, spkiOfPoint } from '../../shared/crypto/spki.ts';
+import { sealSecret } from '../../shared/custody/sealed-secret.ts';
 import { startTestAccount, type TestAccount, testCredential } from '../support/local-aws.ts';
 
 interface Service {
   readonly keys: KeyService;
   /** The same kind of service with keys of its own. */
   readonly other: KeyService;
+  readonly encryption: EncryptionKey;
+  readonly otherEncryption: EncryptionKey;
   close(): Promise<void>;
 }
 
@@ -33,9 +37,11 @@ async function overKms(
 ): Promise<Service> {
   const client = kmsClient(options);
   const stamp = Date.now();
-  const keys = await ensureKeys(client, `test-${stamp}-a`);
-  const other = await ensureKeys(client, `test-${stamp}-b`);
+  const keys = await ensureKeys(client, `test-${stamp}-a`, true);
+  const other = await ensureKeys(client, `test-${stamp}-b`, true);
   return {
+    encryption: kmsEncryptionKey(client, keys.encryptionKeyId ?? ''),
+    otherEncryption: kmsEncryptionKey(client, other.encryptionKeyId ?? ''),
     keys: kmsKeyService(client, keys),
     other: kmsKeyService(client, other),
     async close() {
@@ -46,7 +52,13 @@ async function overKms(
 }
 
 const services: Record<string, () => Promise<Service>> = {
-  memory: async () => ({ keys: memoryKeyService(), other: memoryKeyService(), close: async () => {} }),
+  memory: async () => ({
+    keys: memoryKeyService(),
+    other: memoryKeyService(),
+    encryption: memoryEncryptionKey(),
+    otherEncryption: memoryEncryptionKey(),
+    close: async () => {},
+  }),
   'the local KMS': async () => {
     const account = await startTestAccount();
     return overKms(account.options, account.close);
@@ -113,6 +125,52 @@ describe.each(Object.entries(services))('the key service in %s', (_, open) => {
     const key = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
     expect(verify('sha256', message, key, signature)).toBe(true);
     expect(verify('sha256', new TextEncoder().encode('another'), key, signature)).toBe(false);
+  });
+
+  test('an encryption key agrees with another on one secret of 32 bytes, and is always the same', async () => {
+    const { encryption, otherEncryption } = service;
+    const [mine, theirs] = [await encryption.publicKey(), await otherEncryption.publicKey()];
+    expect(pointOfSpki(mine)).toHaveLength(65);
+    expect(await encryption.publicKey()).toEqual(mine);
+    expect(theirs).not.toEqual(mine);
+    const secret = await encryption.deriveSharedSecret(theirs);
+    expect(secret).toHaveLength(32);
+    expect(await otherEncryption.deriveSharedSecret(mine)).toEqual(secret);
+    expect(await encryption.deriveSharedSecret(mine)).not.toEqual(secret);
+  });
+
+  test('a shared secret keeps its leading zeros', async () => {
+    const { encryption } = service;
+    const point = pointOfSpki(await encryption.publicKey());
+    const ephemeral = createECDH('prime256v1');
+    let theirs = ephemeral.generateKeys();
+    while (ephemeral.computeSecret(point)[0] !== 0) theirs = ephemeral.generateKeys();
+    const secret = await encryption.deriveSharedSecret(spkiOfPoint(theirs));
+    expect(secret).toEqual(new Uint8Array(ephemeral.computeSecret(point)));
+    expect(secret[0]).toBe(0);
+  });
+
+  test('what a client seals to an encryption key opens with it, and with no other', async () => {
+    const { encryption, otherEncryption } = service;
+    const [wrapKey, authorisation] = [new Uint8Array(32).fill(7), new Uint8Array(32).fill(9)];
+    const sealed = await sealSecret(pointOfSpki(await encryption.publicKey()), [wrapKey], authorisation);
+    expect(await openSecret([otherEncryption, encryption], sealed, authorisation, 1)).toEqual([wrapKey]);
+    await expect(openSecret([otherEncryption], sealed, authorisation, 1)).rejects.toMatchObject({
+      code: 'blinding_secret_mismatch',
+    });
+  });
+
+  test('a key of another curve, and what is no point, agree on nothing', async () => {
+    const { encryption } = service;
+    const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey;
+    for (const wrong of [
+      new Uint8Array(p384.export({ format: 'der', type: 'spki' })),
+      spkiOfPoint(Uint8Array.from([4, ...new Uint8Array(64).fill(17)])),
+      new Uint8Array(91),
+    ])
+      await expect(encryption.deriveSharedSecret(wrong)).rejects.toMatchObject({
+        code: 'storage_unavailable',
+      });
   });
 });
 
@@ -238,6 +296,52 @@ describe('the local account', () => {
     await expect(client.send(new GetPublicKeyCommand({ KeyId }))).rejects.toMatchObject({
       name: 'UnsupportedOperationException',
     });
+    client.destroy();
+  });
+
+  test('agrees with the key that is for it alone', async () => {
+    const client = kmsClient(account.options);
+    const { identityKeyId, shareKeyId, encryptionKeyId = '' } = await ensureKeys(client, 'agreement', true);
+    const peer = await kmsEncryptionKey(client, encryptionKeyId).publicKey();
+    for (const [keyId, name] of [
+      [identityKeyId, 'InvalidKeyUsageException'],
+      [shareKeyId, 'InvalidKeyUsageException'],
+      ['alias/none', 'NotFoundException'],
+    ] as const)
+      await expect(kmsEncryptionKey(client, keyId).deriveSharedSecret(peer)).rejects.toMatchObject(
+        code(name),
+      );
+    // And signs nothing with it.
+    const signer = kmsKeyService(client, { shareKeyId, identityKeyId: encryptionKeyId });
+    await expect(signer.signIdentity(new Uint8Array(32))).rejects.toMatchObject(
+      code('InvalidKeyUsageException'),
+    );
+    // Node 2 has none.
+    expect(await ensureKeys(client, 'second')).not.toHaveProperty('encryptionKeyId');
+    client.destroy();
+  });
+
+  test('a public key that could not be read is asked for again, and one that was is not', async () => {
+    const client = kmsClient(account.options);
+    const count = countCalls(client);
+    const late = kmsEncryptionKey(client, 'alias/late-encryption');
+    await expect(late.publicKey()).rejects.toMatchObject(code('NotFoundException'));
+    await ensureKeys(client, 'late', true);
+    const [first, second] = [await late.publicKey(), await late.publicKey()];
+    expect(second).toEqual(first);
+    expect(count.calls['GetPublicKeyCommand']).toBe(2);
+    client.destroy();
+  });
+
+  test('a sealed secret costs one request to KMS', async () => {
+    const client = kmsClient(account.options);
+    const { encryptionKeyId = '' } = await ensureKeys(client, 'cost', true);
+    const key = kmsEncryptionKey(client, encryptionKeyId);
+    const [wrapKey, authorisation] = [new Uint8Array(32).fill(7), new Uint8Array(32).fill(9)];
+    const sealed = await sealSecret(pointOfSpki(await key.publicKey()), [wrapKey], authorisation);
+    const count = countCalls(client);
+    await openSecret([key], sealed, authorisation, 1);
+    expect(count.calls).toEqual({ DeriveSharedSecretCommand: 1 });
     client.destroy();
   });
 

@@ -277,3 +277,45 @@ test('the token key is opened by the programs of account 1, made use of by Node 
   // Node 2 has nothing to do with tokens.
   expect(() => keyOf('node2', 'bearer tokens')).toThrow();
 });
+
+test('the encryption key agrees with ECDH, for the function of Node 1 alone, and makes no grants', () => {
+  const { resource, statements } = keyOf('node1', 'clients seal');
+  expect(resource.Properties).toMatchObject({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'KEY_AGREEMENT' });
+  expect(resource).toMatchObject({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' });
+  const [admin, ...rest] = statements;
+  expect(admin).toMatchObject({ Principal: { AWS: administratorsOf('node1') }, Action: administration });
+  expect(rest).toEqual([
+    {
+      Sid: 'NodeAgrees',
+      Effect: 'Allow',
+      Principal: { AWS: roleArn('node1') },
+      Action: 'kms:DeriveSharedSecret',
+      Resource: '*',
+      Condition: { StringEquals: { 'kms:KeyAgreementAlgorithm': 'ECDH' } },
+    },
+    {
+      Sid: 'NodeReads',
+      Effect: 'Allow',
+      Principal: { AWS: roleArn('node1') },
+      Action: 'kms:GetPublicKey',
+      Resource: '*',
+    },
+    {
+      Sid: 'DenyEveryoneElse',
+      Effect: 'Deny',
+      Principal: { AWS: '*' },
+      Action: ['kms:CreateGrant', 'kms:DeriveSharedSecret'],
+      Resource: '*',
+      Condition: { ArnNotEquals: { 'aws:PrincipalArn': [roleArn('node1')] } },
+    },
+    {
+      Sid: 'DenyGrants',
+      Effect: 'Deny',
+      Principal: { AWS: '*' },
+      Action: 'kms:CreateGrant',
+      Resource: '*',
+    },
+  ]);
+  // Node 2 has none.
+  expect(() => keyOf('node2', 'clients seal')).toThrow();
+});
