@@ -79,7 +79,6 @@ export const errorCodes = {
   ),
   approver_refused: code(403, 'This credential is not among those who may approve this'),
   // The keys.
-  blinding_secret_mismatch: code(403, 'The sealed secret does not open, or is not that of this wallet set'),
   key_quarantined: code(423, 'The key is locked after a failed check and waits for a refresh'),
   session_not_found: code(404, 'No such protocol session'),
   session_consumed: code(409, 'This protocol session was used before'),

@@ -19,9 +19,9 @@ import {
 import { CustodyError } from '#shared/errors.ts';
 import type { EncryptionKey } from '../ports.ts';
 import { openBase } from './hpke.ts';
+import { SecretMismatch } from './secret-mismatch.ts';
 
-const mismatch = (message: string, cause?: unknown) =>
-  new CustodyError('blinding_secret_mismatch', message, { cause });
+const mismatch = (message: string, cause?: unknown) => new SecretMismatch(message, { cause });
 
 /**
  * The wrap keys in a sealed secret, in the order in which they were sealed: 32 bytes each, the caller wipes
@@ -29,7 +29,7 @@ const mismatch = (message: string, cause?: unknown) =>
  * @param keys encryption keys that may still be used: the newest, and the one before until it is over
  * @param authorisation digest of the authorisation, 32 bytes, computed here and never a copy that was sent
  * @param count 1, or 2 for a refresh
- * @throws {CustodyError} `blinding_secret_mismatch`, `storage_unavailable`
+ * @throws {SecretMismatch} @throws {CustodyError} `storage_unavailable`
  */
 export async function openSecret(
   keys: readonly EncryptionKey[],

@@ -15,6 +15,7 @@ import { type Bytes, concat } from '#shared/bytes.ts';
 import { infoOf, labels } from '#shared/custody/labels.ts';
 import { CustodyError } from '#shared/errors.ts';
 import { decrypt, encrypt } from '../stores/gcm.ts';
+import { SecretMismatch } from './secret-mismatch.ts';
 
 /** What the layer is bound to. */
 export interface WrapContext {
@@ -52,14 +53,14 @@ export const wrapShare = (wrapKey: Bytes, context: WrapContext, blob: Bytes, non
 
 /**
  * The share blob: the caller wipes it.
- * @throws {CustodyError} `blinding_secret_mismatch` unless the commitment is to this wrap key;
- * `share_unreadable` if the rest does not open all the same
+ * @throws {SecretMismatch} unless the commitment is to this wrap key
+ * @throws {CustodyError} `share_unreadable` if the rest does not open all the same
  */
 export const unwrapShare = (wrapKey: Bytes, context: WrapContext, content: Bytes): Bytes =>
   withKeys(wrapKey, context, (kEnc, kCommit) => {
     if (content.length < commitBytes) throw new CustodyError('share_unreadable', 'no commitment');
     const inner = content.subarray(0, -commitBytes);
     if (!timingSafeEqual(content.subarray(-commitBytes), commitment(kCommit, context.header, inner)))
-      throw new CustodyError('blinding_secret_mismatch', 'the share is locked with another secret');
+      throw new SecretMismatch('the share is locked with another secret');
     return decrypt(kEnc, context.header, inner);
   });

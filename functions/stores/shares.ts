@@ -31,7 +31,7 @@ export interface Shares {
   store(name: ShareName, blob: Bytes, wrapKey?: Bytes): Promise<void>;
   /**
    * One KMS call. The caller wipes the result, and still owns `wrapKey`.
-   * @throws {CustodyError} `share_unreadable`; `blinding_secret_mismatch` if the wrap key is another one
+   * @throws {CustodyError} `share_unreadable` @throws {SecretMismatch} if the wrap key is another one
    */
   open(name: ShareName, wrapKey?: Bytes): Promise<Bytes>;
   remove(name: ShareName): Promise<void>;

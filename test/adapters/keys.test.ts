@@ -156,7 +156,7 @@ describe.each(Object.entries(services))('the key service in %s', (_, open) => {
     const sealed = await sealSecret(pointOfSpki(await encryption.publicKey()), [wrapKey], authorisation);
     expect(await openSecret([otherEncryption, encryption], sealed, authorisation, 1)).toEqual([wrapKey]);
     await expect(openSecret([otherEncryption], sealed, authorisation, 1)).rejects.toMatchObject({
-      code: 'blinding_secret_mismatch',
+      name: 'SecretMismatch',
     });
   });
 

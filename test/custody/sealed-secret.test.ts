@@ -147,7 +147,7 @@ beforeAll(async () => {
   recipient = await suite.kem.importKey('jwk', jwk as Parameters<typeof suite.kem.importKey>[1], false);
 });
 
-const mismatch = { code: 'blinding_secret_mismatch' };
+const mismatch = { name: 'SecretMismatch' };
 
 describe('both directions, 300 messages each', () => {
   test('what the client seals opens at Node 1 and with the other implementation, and is what was sealed', async () => {

@@ -91,8 +91,7 @@ const wrapKey = wrapKeyOf(secret, scope);
 const name: ShareName = { key: 'wset_a', epoch: 1, attempt: random(16), ctx: random(32) };
 const blob = random(12_800);
 const placeOf = ({ key, epoch, attempt }: ShareName) => ({ key, record: `${epoch}/${toBase64url(attempt)}` });
-const refused = (code: string) => ({ code });
-const [mismatch, unreadable] = [refused('blinding_secret_mismatch'), refused('share_unreadable')];
+const [mismatch, unreadable] = [{ name: 'SecretMismatch' }, { code: 'share_unreadable' }];
 
 let keys: ReturnType<typeof memoryKeyService>;
 let table: ReturnType<typeof memoryTables>['shares'];
