@@ -29,6 +29,7 @@ import { events } from './commands/events.ts';
 import { health } from './commands/health.ts';
 import { invitationCommands } from './commands/invitations.ts';
 import { joiningCommands } from './commands/joining.ts';
+import { mailInvitationCommands } from './commands/mail-invitations.ts';
 import { membersCommands } from './commands/members.ts';
 import { orgShow } from './commands/org-show.ts';
 import { orgTransferOwnership } from './commands/org-transfer-ownership.ts';
@@ -80,6 +81,7 @@ export const commands: readonly Command[] = [
   ...membersCommands,
   ...joiningCommands,
   ...invitationCommands,
+  ...mailInvitationCommands,
   ...credentialsCommands,
   scopesSet,
   ...apiKeysCommands,

@@ -38,6 +38,7 @@ export {
   readInvitation,
 } from './invitations.ts';
 export { type Admission, type JoinRequest, joinRequest } from './join-request.ts';
+export type { MailAdmission, MailInvitation, NewMailInvitation } from './mail-invitations.ts';
 export {
   type ListedApiKey,
   type ListedMember,
@@ -55,6 +56,7 @@ export {
   passkeyCredential,
 } from './passkey.ts';
 export {
+  askToJoin,
   type Connection,
   found,
   join,

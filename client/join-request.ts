@@ -7,32 +7,20 @@
  *            --fingerprint, by voice-> inviter  --member.add, signed--> both nodes
  * @module
  */
-import * as z from 'zod';
-import { type Bytes, concat, fromBase64url, toBase32, toBase64url, utf8 } from '../shared/bytes.ts';
-import { canonicalBytes, digestOf } from '../shared/intent/canonical.ts';
+import { type Bytes, toBase64url } from '../shared/bytes.ts';
 import type { Role } from '../shared/registry/kinds.ts';
+import { type PublicKey, publicKeyOf, type Scope } from '../shared/registry/statement.ts';
 import {
-  type PublicKey,
-  publicKeyOf,
-  type Scope,
-  verifyWithCredential,
-} from '../shared/registry/statement.ts';
+  fingerprintOf,
+  formatJoinRequest,
+  type JoinRequestDocument,
+  joinRequestBytes,
+  keyOf,
+  parseJoinRequest,
+} from '../shared/wire/join-request.ts';
 import type { Identities } from './address-proof.ts';
 import { type CredentialKey, credentialOf } from './credential.ts';
 import { PlanbokError } from './errors.ts';
-
-const schema = z.object({
-  type: z.literal('planbok/join-request/v1'),
-  organization: z.string(),
-  name: z.string(),
-  key: z.looseObject({ algorithm: z.string(), publicKey: z.string() }),
-  /** As whoever asks has them: what their client will check everything against. */
-  identities: z.object({ node1: z.string(), node2: z.string() }),
-  /** base64url of 16 random bytes. */
-  nonce: z.string(),
-});
-const signedSchema = z.object({ request: schema, signature: z.string() });
-type Document = Readonly<z.infer<typeof schema>>;
 
 export interface JoinRequest {
   /** The request as text: no secret. */
@@ -44,20 +32,12 @@ export interface JoinRequest {
   readonly key: PublicKey;
 }
 
-const prefix = 'planbok-join-request-';
-const signedBytes = (request: Document): Bytes =>
-  concat(utf8('planbok/join-request-signature/v1\0'), canonicalBytes(request));
-
-/** 100 bits of the hash of the whole request, also of what the asker takes the nodes to be. */
-const fingerprintOf = (request: Document): string =>
-  (toBase32(digestOf(request)).slice(0, 20).match(/.{4}/g) ?? []).join('-');
-
-const shown = (request: Document, text: string): JoinRequest => ({
+const shown = (request: JoinRequestDocument, text: string): JoinRequest => ({
   text,
   fingerprint: fingerprintOf(request),
   organization: request.organization,
   name: request.name,
-  key: request.key as unknown as PublicKey,
+  key: keyOf(request),
 });
 
 /**
@@ -78,8 +58,8 @@ export async function joinRequest(
     identities: { node1, node2 },
     nonce: toBase64url(random),
   } as const;
-  const signature = toBase64url(await key.sign(signedBytes(request)));
-  return shown(request, `${prefix}${toBase64url(utf8(JSON.stringify({ request, signature })))}`);
+  const signature = toBase64url(await key.sign(joinRequestBytes(request)));
+  return shown(request, formatJoinRequest(request, signature));
 }
 
 const refuse = (message: string, cause?: unknown): PlanbokError =>
@@ -90,22 +70,12 @@ const refuse = (message: string, cause?: unknown): PlanbokError =>
  * @throws {PlanbokError} `join_request_invalid`
  */
 export function readJoinRequest(text: string, organization: string, identities: Identities): JoinRequest {
-  let signed: z.infer<typeof signedSchema>;
-  let holds: boolean;
+  let request: JoinRequestDocument;
   try {
-    const encoded = text.trim();
-    if (!encoded.startsWith(prefix)) throw new TypeError('another text');
-    const json = new TextDecoder('utf-8', { fatal: true }).decode(
-      fromBase64url(encoded.slice(prefix.length)),
-    );
-    signed = signedSchema.parse(JSON.parse(json));
-    const key = signed.request.key as unknown as PublicKey;
-    holds = verifyWithCredential(key, signedBytes(signed.request), fromBase64url(signed.signature));
+    request = parseJoinRequest(text);
   } catch (cause) {
-    throw refuse('this is no request to join', cause);
+    throw refuse(cause instanceof Error ? cause.message : 'this is no request to join', cause);
   }
-  if (!holds) throw refuse('the request is not signed by the key that it names');
-  const { request } = signed;
   if (request.organization !== organization) throw refuse('the request is for another organization');
   if (request.identities.node1 !== identities.node1 || request.identities.node2 !== identities.node2)
     throw refuse('who asks takes the nodes for others than they are: something between you deceives them');

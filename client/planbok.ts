@@ -17,6 +17,7 @@ import { PlanbokError } from './errors.ts';
 import { eventsOf } from './events.ts';
 import { exchange, type Fetch } from './http.ts';
 import { type Invitation, invitationsOf, type Joined, joinWith } from './invitations.ts';
+import { leaveRequest, mailInvitationsOf } from './mail-invitations.ts';
 import { apiKeysOf, credentialsApi, membersOf, scopesOf } from './members.ts';
 import { type Founded, type Founding, foundOrganization, organizationsOf } from './organizations.ts';
 import { policiesOf } from './policies.ts';
@@ -99,6 +100,17 @@ export const join = (
   key: CredentialKey,
 ): Promise<Joined> => joinWith(lineOf({ url: invitation.api, ...connection }), invitation, name, key);
 
+/**
+ * Asks to join with the code of a mail ({@link leaveRequest}).
+ * @param request its text, of `joinRequest`
+ * @throws {PlanbokError}
+ */
+export const askToJoin = (
+  connection: Omit<Connection, 'identities'>,
+  code: string,
+  request: string,
+): Promise<Answer<'requestToJoin'>> => leaveRequest(lineOf(connection), code, request);
+
 /** Routes that anybody may read. @throws {PlanbokError} */
 export async function readPublic<
   N extends 'listChains' | 'getLimits' | 'getHealth' | 'getAttestations' | 'getOpenapi',
@@ -118,6 +130,7 @@ export class Planbok {
   readonly registry: RegistryClient;
   readonly members: ReturnType<typeof membersOf>;
   readonly invitations: ReturnType<typeof invitationsOf>;
+  readonly mailInvitations: ReturnType<typeof mailInvitationsOf>;
   readonly credentials: ReturnType<typeof credentialsApi>;
   readonly apiKeys: ReturnType<typeof apiKeysOf>;
   readonly scopes: ReturnType<typeof scopesOf>;
@@ -157,6 +170,7 @@ export class Planbok {
     this.registry = registry;
     this.members = membersOf(registry, session, identities);
     this.invitations = invitationsOf(registry, session, organization, identities);
+    this.mailInvitations = mailInvitationsOf(session, registry, this.members, identities);
     this.credentials = credentialsApi(registry);
     this.apiKeys = apiKeysOf(registry, session);
     this.scopes = scopesOf(registry);

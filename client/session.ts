@@ -234,7 +234,8 @@ export async function* pages<
     | 'listAuditEvents'
     | 'listWebhooks'
     | 'listDeliveries'
-    | 'listTokens',
+    | 'listTokens'
+    | 'listInvitations',
 >(
   session: Session,
   name: N,

@@ -54,6 +54,8 @@ export interface NodeConfig extends ProgramConfig {
   readonly bundle: string;
   /** Hex SHA-256 of the operator's invitation; undefined where everyone may found: locally. */
   readonly invitation: string | undefined;
+  /** Node 1, locally: the folder that mails are put into; undefined: none are sent. */
+  readonly outboxFolder: string | undefined;
   /** Node 1: how long a request holds its idempotency key; longer than a request may run. */
   readonly leaseMs: number;
 }
@@ -136,6 +138,7 @@ const node = program.extend({
     .string()
     .regex(/^[0-9a-f]{64}$/, 'must be the SHA-256 of the invitation, hex')
     .optional(),
+  PLANBOK_OUTBOX_DIR: z.string().min(1).optional(),
   PLANBOK_LEASE_MS: z
     .string()
     .regex(/^[1-9][0-9]{2,5}$/, 'must be milliseconds')
@@ -218,6 +221,8 @@ export function readNodeConfig(expected: 'node1' | 'node2', env: Environment = p
   const common = programOf(values);
   if (common.local && values.PLANBOK_PEER_URL && !isLoopback(values.PLANBOK_PEER_URL))
     throw new ConfigError('local mode talks to loopback only, not to PLANBOK_PEER_URL');
+  if (!common.local && values.PLANBOK_OUTBOX_DIR !== undefined)
+    throw new ConfigError('PLANBOK_OUTBOX_DIR is for local mode only: its mails go nowhere');
   return {
     ...common,
     node: expected,
@@ -228,6 +233,7 @@ export function readNodeConfig(expected: 'node1' | 'node2', env: Environment = p
     tlsFolder: values.PLANBOK_TLS_DIR,
     bundle: values.PLANBOK_BUNDLE,
     leaseMs: values.PLANBOK_LEASE_MS,
+    outboxFolder: values.PLANBOK_OUTBOX_DIR,
     // Away from a laptop a node without an invitation founds nothing: no token has this hash.
     invitation: values.PLANBOK_INVITATION ?? (common.local ? undefined : '0'.repeat(64)),
   };

@@ -165,7 +165,14 @@ function paramsOf<N extends RouteName>(request: ActorRequest, name: N): Params<N
   return readParams(name, match.params);
 }
 
-type Opened = 'createWalletSet' | 'createWallets' | 'createSignature' | 'createToken' | 'revokeToken';
+type Opened =
+  | 'createWalletSet'
+  | 'createWallets'
+  | 'createSignature'
+  | 'createToken'
+  | 'revokeToken'
+  | 'createInvitation'
+  | 'resendInvitation';
 
 /** Who asks, and the parts of the request; nothing is said yet of whether they may. */
 export async function openRequest<N extends Opened>(

@@ -80,6 +80,7 @@ export interface Tables {
   readonly audit: Table;
   readonly webhooks: Table;
   readonly tokens: Table;
+  readonly invitations: Table;
 }
 
 /** Bound to every data key by KMS and written to CloudTrail in clear: ids only. */

@@ -39,6 +39,8 @@ export const tables = {
   webhooks: { hash: 'id', listed: true, recoverable: true, expiring: true },
   /** Bearer tokens, and the sealed secret that they are hashed under. A restore would bring back revoked ones. */
   tokens: { hash: 'id', listed: true, recoverable: false, expiring: true },
+  /** Invitations by mail: addresses, and hashes of codes. A restore would bring back what was erased. */
+  invitations: { hash: 'id', listed: true, recoverable: false, expiring: true },
 } as const satisfies Record<string, TableSpec>;
 
 export type TableName = keyof typeof tables;

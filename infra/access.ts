@@ -29,6 +29,7 @@ export const access = {
     idempotency: ['GetItem', 'PutItem', 'UpdateItem'],
     webhooks: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'],
     tokens: ['GetItem', 'PutItem', 'UpdateItem'],
+    invitations: ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'],
   },
   node2: {
     ...keeper,
@@ -48,5 +49,6 @@ export const access = {
     audit: ['GetItem', 'Query'],
     webhooks: ['GetItem', 'Query'],
     tokens: ['GetItem', 'Query', 'UpdateItem'],
+    invitations: ['GetItem', 'Query'],
   },
 } as const satisfies Record<ProgramName, TableAccess>;

@@ -2,6 +2,7 @@
  * The folder of a local run: two accounts that know nothing of each other, and what the owner has.
  *
  *   account1/ account2/   credential.json, kms.json, dynamodb/, tls/
+ *   account1/outbox/      mails, as files: nothing is sent
  *   owner.json            the owner's credential and the pinned identities of both nodes
  *   run.json              while it runs: {api, orgId, pid}
  *   logs/                 one file a process
@@ -37,6 +38,7 @@ export function openFolder(path: string): string {
     privateFolder(join(inside, 'tls'));
     privateFolder(join(inside, 'audit'));
   }
+  privateFolder(join(folder, 'account1', 'outbox'));
   return folder;
 }
 

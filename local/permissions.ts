@@ -40,14 +40,14 @@ export function permissionFlags({ read, write = [], addons = false }: Reach): st
 export const reaches = (folder: string, root: string) => ({
   account1: accountReach(join(folder, 'account1'), root),
   account2: accountReach(join(folder, 'account2'), root),
-  // A node reads certificates, and writes the write-once files of its audit log. Its keys and tables it reaches by requests that it signs.
-  node1: nodeReach(join(folder, 'account1')),
+  // A node reads certificates, and writes the write-once files of its audit log; Node 1 also mails. Its keys and tables it reaches by requests that it signs.
+  node1: nodeReach(join(folder, 'account1'), ['outbox']),
   node2: nodeReach(join(folder, 'account2')),
 });
 
-const nodeReach = (folder: string): Reach => ({
+const nodeReach = (folder: string, more: readonly string[] = []): Reach => ({
   read: [join(folder, 'tls')],
-  write: [join(folder, 'audit')],
+  write: ['audit', ...more].map((name) => join(folder, name)),
 });
 
 const accountReach = (folder: string, root: string): Reach => ({

@@ -121,6 +121,7 @@ async function bringUp(options: StartOptions, folder: string, processes: Process
       PLANBOK_TOKEN_KEY: facts.account1['tokenKeyId'] ?? '',
       PLANBOK_PEER_URL: `https://127.0.0.1:${node2['port']}`,
       PLANBOK_PORT: String(options.port),
+      PLANBOK_OUTBOX_DIR: join(folder, 'account1', 'outbox'),
       // After a crash a request is taken up again once its lease is over: for tests that do not wait as long.
       ...(lease && { PLANBOK_LEASE_MS: lease }),
     },
@@ -243,6 +244,7 @@ function greet({ folder: asked, endpoint }: StartOptions, folder: string, up: Gr
     `  Account 1   Node 1; AWS at ${up.facts.account1['endpoint']}; ${join(folder, 'account1')}`,
     `  Account 2   Node 2, https://127.0.0.1:${up.port2} with mTLS; AWS at ${up.facts.account2['endpoint']}; ${join(folder, 'account2')}`,
     `  Owner       ${join(folder, 'owner.json')}   (${up.organization})`,
+    `  Mail        ${join(folder, 'account1', 'outbox')}   (files; nothing is sent)`,
     `  Logs        ${join(folder, 'logs')}`,
     endpoint
       ? '  Keys        in the emulator that AWS_ENDPOINT_URL names: this is not an HSM'

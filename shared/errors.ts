@@ -60,6 +60,13 @@ export const errorCodes = {
   webhook_limit_reached: code(409, 'The organization has as many webhooks as it may have, or too much waits'),
   webhook_url_refused: code(422, 'A webhook cannot have this URL'),
   token_not_found: code(404, 'No such token'),
+  invitation_not_found: code(404, 'No such invitation'),
+  invitation_code_invalid: code(403, 'No invitation has this code, or not any more'),
+  invitation_limit_reached: code(
+    409,
+    'The organization has as many invitations as it may have, or sent this one too often',
+  ),
+  mail_unsupported: code(501, 'This deployment sends no mail'),
   audit_event_not_found: code(404, 'No such audit event'),
   audit_resource_not_found: code(404, 'The log has no such tile or checkpoint'),
   wallet_set_not_active: code(409, 'The wallet set is not active'),
@@ -88,6 +95,7 @@ export const errorCodes = {
   // The machine room.
   node_unavailable: code(503, 'The other node does not answer', true),
   storage_unavailable: code(503, 'A store or the key service does not answer', true),
+  mail_unavailable: code(503, 'The mail cannot be sent', true),
   audit_unavailable: code(503, 'The audit log cannot be written; nothing is signed', true),
   internal: code(500, 'Something went wrong on our side'),
 } as const satisfies Record<string, CodeInfo>;

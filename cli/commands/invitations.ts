@@ -4,23 +4,39 @@
  */
 import { readInvitation } from '../../client/invitations.ts';
 import { join as joinOrganization } from '../../client/planbok.ts';
-import { type Command, type Context, required } from '../command.ts';
+import { type Command, type Context, required, UsageError } from '../command.ts';
 import { lifeOf, outOption, roleOf, scopesOf, scopesOption, withNewKey } from '../registry-options.ts';
 import { statedText } from '../text.ts';
+import { shownInvitation } from './mail-invitations.ts';
 
 const secret = 'Whoever has the token can use it, once. It goes to the invitee, on a way that you trust.';
 
 const invite: Command = {
   name: 'members invite',
-  summary: 'Make an invitation: a token, with which somebody becomes a member',
+  summary: 'Invite somebody: by mail, or with a token that you hand over',
   options: {
     role: { value: 'ROLE', help: 'owner, admin or member', required: true },
     scopes: scopesOption,
     expires: { value: 'TIME', help: 'How long it may be accepted, such as 12h or 30d; 7d if absent' },
+    mail: {
+      value: 'ADDRESS',
+      help: 'Send a mail with a code, which gives no rights; prints a token if absent',
+    },
+    message: { value: 'TEXT', help: 'With --mail: a line for the invitee' },
   },
-  details: secret,
+  details: `By mail the invitee asks to join with planbok join, and reads a fingerprint out to you: planbok invitations
+admit. Without --mail it prints a token. ${secret}`,
   async run(context) {
     const [role, scopes, lifeMs] = [roleOf(context), scopesOf(context), lifeOf(context, 'expires')];
+    const { mail: email, message } = context.values;
+    if (email !== undefined) {
+      const life = lifeMs === undefined ? {} : { lifeMs };
+      const { mailInvitations } = await context.planbok();
+      const said = message === undefined ? {} : { message };
+      const sent = await mailInvitations.invite({ email, role, scopes, ...life, ...said });
+      return { json: sent, text: shownInvitation(sent) };
+    }
+    if (message !== undefined) throw new UsageError('--message goes with --mail');
     const { invitations } = await context.planbok();
     const invited = await invitations.invite({ role, scopes, ...(lifeMs !== undefined && { lifeMs }) });
     const { id, token, expires } = invited;

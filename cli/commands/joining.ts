@@ -3,10 +3,12 @@
  * @module
  */
 import { joinRequest } from '../../client/join-request.ts';
-import { readPublic } from '../../client/planbok.ts';
-import { type Command, required } from '../command.ts';
+import { askToJoin, type Connection as Reach, readPublic } from '../../client/planbok.ts';
+import { type Command, type Context, required } from '../command.ts';
 import { outOption, roleOf, scopesOf, scopesOption, withNewKey } from '../registry-options.ts';
 import { fields, statedText } from '../text.ts';
+
+type Connection = Omit<Reach, 'identities'>;
 
 const readOut =
   'Read the fingerprint out to whoever may add members, on a way where they know your voice or face.';
@@ -18,25 +20,59 @@ const ask: Command = {
   options: { name: { value: 'NAME', help: 'Who you are', required: true }, out: outOption },
   details: readOut,
   async run(context) {
-    const { io, running, positionals } = context;
-    const [organization = ''] = positionals;
-    const name = required(context, 'name');
-    const { api: url } = await running();
-    const { nodes } = await readPublic({ url, fetch: io.fetch, sleep: io.sleep }, 'getAttestations');
-    const of = (node: string) => nodes.find((one) => one.node === node)?.identity ?? '';
-    // Not believed: the fingerprint covers them, and the other side knows the true ones.
-    const identities = { node1: of('node1'), node2: of('node2') };
-    const made = await withNewKey(context, { organization, identities }, async ({ key }) => {
-      const random = crypto.getRandomValues(new Uint8Array(16));
-      const request = await joinRequest({ organization, identities, name }, key, random);
-      return { ...request, head: organization, seq: '0' };
-    });
-    const { fingerprint, text } = made.result;
-    const { file, keyId } = made;
+    const [organization = ''] = context.positionals;
+    const made = await asking(context, organization, async () => {});
+    const { fingerprint, request } = made;
     return {
-      json: { organization, name, keyId, file, fingerprint, request: text },
-      text: `${fields({ fingerprint, file, credential: keyId })}${readOut} The request:\n${text}\n`,
+      json: made,
+      text: `${fields({ fingerprint, file: made.file, credential: made.keyId })}${readOut} The request:\n${request}\n`,
     };
+  },
+};
+
+/** Makes a key, its file and the request, and does something with the request before they count. */
+async function asking(
+  context: Context,
+  organization: string,
+  send: (connection: Connection, request: string) => Promise<unknown>,
+) {
+  const { io, running } = context;
+  const name = required(context, 'name');
+  const { api: url } = await running();
+  const connection = { url, fetch: io.fetch, sleep: io.sleep };
+  const { nodes } = await readPublic(connection, 'getAttestations');
+  const of = (node: string) => nodes.find((one) => one.node === node)?.identity ?? '';
+  // Not believed: the fingerprint covers them, and the other side knows the true ones.
+  const identities = { node1: of('node1'), node2: of('node2') };
+  const made = await withNewKey(context, { organization, identities }, async ({ key }) => {
+    const random = crypto.getRandomValues(new Uint8Array(16));
+    const request = await joinRequest({ organization, identities, name }, key, random);
+    await send(connection, request.text);
+    return { ...request, head: organization, seq: '0' };
+  });
+  const { fingerprint, text: request } = made.result;
+  const { file, keyId } = made;
+  return { organization, name, keyId, file, fingerprint, request };
+}
+
+const join: Command = {
+  name: 'join',
+  summary: 'Ask to join with the code of a mail: makes your key, and a credential file for --credential',
+  positionals: ['CODE'],
+  options: {
+    organization: { value: 'ORG', help: 'From the mail', required: true },
+    name: { value: 'NAME', help: 'Who you are', required: true },
+    out: outOption,
+  },
+  details: `The code gives nobody any rights. ${readOut}\nThe API is the one in the mail: name it with --api.`,
+  async run(context) {
+    const [code = ''] = context.positionals;
+    const organization = required(context, 'organization');
+    const asked = await asking(context, organization, (connection, request) =>
+      askToJoin(connection, code, request),
+    );
+    const { fingerprint, file, keyId } = asked;
+    return { json: asked, text: `${fields({ fingerprint, file, credential: keyId })}${readOut}\n` };
   },
 };
 
@@ -67,4 +103,4 @@ const admit: Command = {
   },
 };
 
-export const joiningCommands: readonly Command[] = [ask, admit];
+export const joiningCommands: readonly Command[] = [ask, admit, join];

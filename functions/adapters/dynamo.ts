@@ -241,5 +241,6 @@ export const dynamoTables = (client: DynamoDBClient, prefix: string): Tables => 
     audit: table('audit'),
     webhooks: table('webhooks'),
     tokens: table('tokens'),
+    invitations: table('invitations'),
   };
 };

@@ -139,6 +139,7 @@ export const memoryTables = (): Tables => ({
   audit: memoryTable(tables.audit),
   webhooks: memoryTable(tables.webhooks),
   tokens: memoryTable(tables.tokens),
+  invitations: memoryTable(tables.invitations),
 });
 
 /** The same context whatever the order of its members. */

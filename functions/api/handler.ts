@@ -14,6 +14,7 @@ import { approvalsOver } from '../stores/approvals.ts';
 import { auditOver } from '../stores/audit.ts';
 import { deliveriesOver } from '../stores/deliveries.ts';
 import { idempotencyOver } from '../stores/idempotency.ts';
+import { invitationsOver } from '../stores/invitations.ts';
 import { ledgerOver } from '../stores/ledger.ts';
 import { registryOver } from '../stores/registry.ts';
 import { resourcesOver } from '../stores/resources.ts';
@@ -39,6 +40,7 @@ export const handler = http(
     // Only ever asked what became of a key: the lease is Node 1's.
     idempotency: idempotencyOver(tables.idempotency, clock, 0),
     limiter,
+    invitations: invitationsOver(tables.invitations, clock),
     tokens: tokensOf(tables.tokens, { ...ports, keys: tokenKeys(config) }, 'opens'),
     audit: { store: auditOver(tables.audit), files },
     webhooks: {

@@ -17,11 +17,13 @@ import { type Answer as Reply, routes } from '#shared/wire/routes.ts';
 import { feedOver } from '../events/feed.ts';
 import { assertRight, reaches } from '../guard.ts';
 import type { Handlers, HttpRequest, RouteHandler } from '../http.ts';
+import { invitationView } from '../invitation-view.ts';
 import type { Clock, Log } from '../ports.ts';
 import { admitting, type RateLimiter } from '../rate-limit.ts';
 import { type Reader, readerOf } from '../reader.ts';
 import type { Approvals } from '../stores/approvals.ts';
 import type { Idempotency } from '../stores/idempotency.ts';
+import type { Invitations } from '../stores/invitations.ts';
 import { firstEpoch, type Ledger } from '../stores/ledger.ts';
 import type { RegistryStore } from '../stores/registry.ts';
 import type { Resources, SignatureRecord, Wallet } from '../stores/resources.ts';
@@ -41,6 +43,7 @@ export interface ApiPorts {
   readonly ledger: Ledger;
   readonly idempotency: Idempotency;
   readonly limiter: RateLimiter;
+  readonly invitations: Pick<Invitations, 'find' | 'get' | 'list'>;
   readonly tokens: Pick<Tokens, 'check' | 'used' | 'find' | 'list'>;
   /** Of Node 1. */
   readonly audit: AuditReads;
@@ -60,7 +63,7 @@ interface Asking extends Reader {
 const pageLimit = 20;
 
 export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
-  const { registry, resources, clock, limiter, version, audit, tokens } = ports;
+  const { registry, resources, clock, limiter, version, audit, tokens, invitations } = ports;
   const admit = admitting(limiter);
   const feed = feedOver(audit);
 
@@ -149,6 +152,16 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
     listTokens: of(async ({ organization }, request) => {
       const query = readQuery('listTokens', request.query);
       return shown(await tokens.list(organization, page(query)), tokenView);
+    }),
+    listInvitations: of(async ({ organization, registry: known }, request) => {
+      const query = readQuery('listInvitations', request.query);
+      return shown(await invitations.list(organization, page(query)), (one) =>
+        invitationView(one, known, clock()),
+      );
+    }),
+    getInvitation: of(async ({ organization, registry: known }, { match }) => {
+      const { id } = readParams('getInvitation', match.params);
+      return invitationView(await invitations.get(organization, id), known, clock());
     }),
     listWalletSets: of(async (reader, request) => {
       const query = readQuery('listWalletSets', request.query);
@@ -283,7 +296,8 @@ async function whatBecame(ports: ApiPorts, { organization }: Reader, key: string
     (await resources.findWallet(id)) ??
     (await resources.findSignature(id)) ??
     (await changedWebhook(hooks, id)) ??
-    (await doneToToken(ports, id, operation));
+    (await doneToToken(ports, id, operation)) ??
+    (await sentInvitation(ports, id));
   if (made !== undefined) return { key, operation, state: 'completed', resources: [id], created };
   const held = derivedId('apr', fromBase64url(operation), 0);
   if ((await approvals.find(held)) !== undefined && record.state !== 'in_progress')
@@ -303,6 +317,14 @@ async function doneToToken({ tokens }: ApiPorts, id: string, operation: string) 
   const token = await tokens.find(id);
   const making = derivedId('tok', fromBase64url(operation), 0) === id;
   return making || token?.revokedMs !== undefined ? token : undefined;
+}
+
+/** A mail that a request asked for: the first one is named by the invitation, later ones also by the request. */
+async function sentInvitation({ invitations }: ApiPorts, resource: string): Promise<unknown> {
+  const [id = '', request] = resource.split('/');
+  const invitation = await invitations.find(id);
+  if (invitation?.sentMs === undefined) return undefined;
+  return request === undefined || invitation.sentFor === request ? invitation : undefined;
 }
 
 const kindsOf = {

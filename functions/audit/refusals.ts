@@ -27,6 +27,10 @@ export const actions = {
   rotateWebhookKey: 'rotate_webhook_key',
   testWebhook: 'test_webhook',
   redeliverWebhook: 'redeliver_webhook',
+  createInvitation: 'mail_invitation.create',
+  resendInvitation: 'mail_invitation.resend',
+  endInvitation: 'mail_invitation.end',
+  requestToJoin: 'mail_invitation.request',
 } as const satisfies Partial<Record<RouteName, string>>;
 
 /** Runs what a request asks for; a refusal is recorded if its actor is known. */

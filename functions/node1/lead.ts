@@ -10,6 +10,7 @@ import type { Node } from '../node.ts';
 import type { Idempotency } from '../stores/idempotency.ts';
 import type { Tokens } from '../stores/tokens.ts';
 import type { NodeWebhooks } from '../webhooks/node-webhooks.ts';
+import type { Inviting } from './invitations.ts';
 
 export interface Lead {
   readonly node: Node;
@@ -17,6 +18,7 @@ export interface Lead {
   readonly idempotency: Idempotency;
   readonly webhooks: NodeWebhooks;
   readonly tokens: Tokens;
+  readonly inviting: Inviting;
 }
 
 /** An answer, and whether it is of an earlier request with the same idempotency key. */

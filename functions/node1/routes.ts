@@ -8,6 +8,7 @@ import { refusalsRecorded } from '../audit/refusals.ts';
 import type { Handlers, HttpAnswer, HttpRequest, RouteHandler } from '../http.ts';
 import { cancelApproval, decideApproval } from './approvals.ts';
 import { auditCheckpoints, consistencyProof, exportAudit, tlog } from './audit.ts';
+import { createInvitation, endInvitation, requestToJoin, resendInvitation } from './invitations.ts';
 import type { Lead } from './lead.ts';
 import { createOrganization } from './organizations.ts';
 import { createSignature } from './signatures.ts';
@@ -40,20 +41,24 @@ export const node1Routes = (lead: Lead, invitation?: string): Handlers<'node1'> 
     refusalsRecorded(lead.node, request, () => upToDate(lead, request, () => cancelApproval(lead, request))),
   getAuditCheckpoints: (request) => auditCheckpoints(lead, request),
   getConsistencyProof: (request) => consistencyProof(lead, request),
-  createWebhook: ofWebhooks(lead, createWebhook),
-  updateWebhook: ofWebhooks(lead, updateWebhook),
-  deleteWebhook: ofWebhooks(lead, deleteWebhook),
-  rotateWebhookKey: ofWebhooks(lead, rotateWebhookKey),
-  testWebhook: ofWebhooks(lead, testWebhook),
-  redeliverWebhook: ofWebhooks(lead, redeliverWebhook),
+  createWebhook: changing(lead, createWebhook),
+  updateWebhook: changing(lead, updateWebhook),
+  deleteWebhook: changing(lead, deleteWebhook),
+  rotateWebhookKey: changing(lead, rotateWebhookKey),
+  testWebhook: changing(lead, testWebhook),
+  redeliverWebhook: changing(lead, redeliverWebhook),
   createToken: (request) => createToken(lead, request),
   revokeToken: (request) => revokeToken(lead, request),
+  createInvitation: changing(lead, createInvitation),
+  resendInvitation: changing(lead, resendInvitation),
+  endInvitation: changing(lead, endInvitation),
+  requestToJoin: (request) => requestToJoin(lead, request),
   exportAudit: (request) => exportAudit(lead, request),
   getTlog: (request) => tlog(lead, request),
   getAttestations: async () => ({ body: await attestations(lead) }),
 });
 
-const ofWebhooks =
+const changing =
   (lead: Lead, change: (lead: Lead, request: HttpRequest) => Promise<HttpAnswer>): RouteHandler =>
   (request) =>
     refusalsRecorded(lead.node, request, () => upToDate(lead, request, () => change(lead, request)));

@@ -42,7 +42,7 @@ function assertStrings(value: unknown): void {
 
 /** Ids that either node can recompute: prefix and base32 of the first 16 bytes of H(digest, index). */
 export function derivedId(
-  prefix: 'wset' | 'wal' | 'sig' | 'apr' | 'whk' | 'whd' | 'tok',
+  prefix: 'wset' | 'wal' | 'sig' | 'apr' | 'whk' | 'whd' | 'tok' | 'inm',
   operationDigest: Bytes,
   index: number,
 ): string {

@@ -72,6 +72,8 @@ export const acts = {
   webhooks: ['owner', 'admin'],
   /** Tokens for reading: making them, listing them, revoking them. */
   tokens: ['owner', 'admin'],
+  /** Invitations by mail: sending, listing, ending them. Whom they may invite, the table of statements says. */
+  invitations: ['owner', 'admin'],
 } as const satisfies Readonly<Record<string, readonly Role[]>>;
 export type Act = keyof typeof acts;
 
@@ -148,6 +150,17 @@ export function assertMayGive(registry: Registry, actor: string, given: ScopeMap
   const theirs = Object.values(given).flatMap((list) => within(list, ownerScopes))[0];
   if (theirs && classOf(registry, holder) !== 'owner')
     throw new CustodyError('grant_refused', `only an Owner gives ${theirs}`);
+}
+
+/**
+ * What `member.add` asks of its actor, for who invites somebody to it.
+ * @throws {CustodyError} `role_missing`, `grant_refused`
+ */
+export function assertMayAdd(registry: Registry, actor: string, role: Role, given: readonly Scope[]): void {
+  const own = classOf(registry, entry(registry.credentials, actor)?.holder ?? '');
+  if (!allows('member.add', own, role))
+    throw new CustodyError('role_missing', `the role ${own} adds nobody as ${role}`);
+  assertMayGive(registry, actor, narrowed(rightsOfMember({ role, grants: {} }), given));
 }
 
 /**

@@ -8,6 +8,7 @@ import { idempotencyKeyPattern } from '../intent/http-signature.ts';
 import * as audit from './audit.ts';
 import * as happened from './events.ts';
 import { from, id, page } from './fields.ts';
+import * as invitations from './invitations.ts';
 import * as ask from './requests.ts';
 import * as answer from './resources.ts';
 import { change, large, open, type Program, type Route, read, removal } from './route.ts';
@@ -21,6 +22,10 @@ const ofApprovals = ['approver_refused', 'approval_closed', 'policy_denied'] as 
 
 /** For some roles, and what is not theirs is not there. */
 const ofWebhooks = ['role_missing', 'webhook_not_found'] as const;
+
+/** Invitations are for some roles, and their mails can fail. */
+const ofInvitations = ['role_missing', 'invitation_not_found'] as const;
+const ofMail = ['mail_unsupported', 'mail_unavailable', 'invitation_limit_reached'] as const;
 
 const byId = z.strictObject({ id });
 
@@ -106,6 +111,73 @@ export const routes = {
     summary: 'Revoke a bearer token: the next request with it is refused',
     params: byId,
     response: tokens.token,
+  },
+  createInvitation: {
+    ...change,
+    path: '/v1/invitations',
+    scope: 'view',
+    on: 'some',
+    act: 'invitations',
+    errors: ['role_missing', 'grant_refused', 'authorisation_mismatch', ...ofMail],
+    summary: 'Invite somebody by mail: a code to ask to join with, which gives no rights',
+    body: invitations.createInvitation,
+    response: invitations.invitation,
+  },
+  listInvitations: {
+    ...read,
+    path: '/v1/invitations',
+    on: 'some',
+    act: 'invitations',
+    errors: ['role_missing'],
+    summary: 'Invitations by mail, newest first, and the requests to join that came with their codes',
+    query: z.strictObject(page),
+    response: invitations.invitationPage,
+  },
+  getInvitation: {
+    ...read,
+    path: '/v1/invitations/{id}',
+    on: 'some',
+    act: 'invitations',
+    errors: ofInvitations,
+    summary: 'One invitation by mail',
+    params: byId,
+    response: invitations.invitation,
+  },
+  resendInvitation: {
+    ...change,
+    path: '/v1/invitations/{id}/resend',
+    scope: 'view',
+    on: 'some',
+    act: 'invitations',
+    errors: [...ofInvitations, 'invitation_unusable', ...ofMail],
+    maxBodyBytes: 0,
+    summary: 'Send it again with a new code: the old one is void, and what was asked with it forgotten',
+    params: byId,
+    body: z.undefined(),
+    response: invitations.invitation,
+  },
+  endInvitation: {
+    ...removal,
+    path: '/v1/invitations/{id}',
+    scope: 'view',
+    on: 'some',
+    act: 'invitations',
+    errors: ofInvitations,
+    idempotent: false,
+    summary:
+      'End it: `admitted` if the key that asked is a member by now, `revoked` otherwise. Erases the address',
+    params: byId,
+    response: invitations.invitation,
+  },
+  requestToJoin: {
+    ...change,
+    ...open,
+    path: '/v1/invitations/requests',
+    errors: ['invitation_code_invalid', 'invitation_unusable'],
+    idempotent: false,
+    summary: 'Ask to join with the code of a mail: the first request is kept for whoever invited',
+    body: invitations.requestToJoin,
+    response: invitations.joinRequested,
   },
   createWalletSet: {
     ...change,

@@ -126,6 +126,7 @@ describe.each(nodes)('the tables of %s', (node) => {
       audit: 'off',
       webhooks: 35,
       tokens: 'off',
+      invitations: 'off',
     });
   });
 

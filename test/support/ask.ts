@@ -4,6 +4,8 @@
  */
 import { base64 } from '@scure/base';
 import { Transaction } from '@scure/btc-signer';
+import { ed25519Key } from '../../client/credential.ts';
+import { joinRequest } from '../../client/join-request.ts';
 import { fromHex, toBase64url } from '../../shared/bytes.ts';
 import { lockOf } from '../../shared/chains/bitcoin-script.ts';
 import { decodePayload, type SignPayload } from '../../shared/chains/payload.ts';
@@ -14,6 +16,11 @@ import {
   walletsOperation,
 } from '../../shared/intent/build.ts';
 import type { ActorRequest } from '../../shared/intent/http-signature.ts';
+import {
+  addressCommitment,
+  type InvitationTerms,
+  termsBytes,
+} from '../../shared/registry/invitation-terms.ts';
 import { makeCoin } from './engines/bitcoin.ts';
 import { type Asked, fresh, type Owner, type Person, type Reply, type World } from './two-nodes.ts';
 
@@ -118,4 +125,40 @@ export async function done(reply: Promise<Reply>): Promise<any> {
   const { status, body } = await reply;
   if (status >= 300) throw new Error(`${status} ${body.code}: ${body.detail}`);
   return body;
+}
+
+/** An invitation by mail to become a Member, for a day; `more` changes the terms, or the body beside them. */
+export async function askInvitation(
+  world: Pick<World, 'clockMs'>,
+  who: Person,
+  more: { readonly terms?: Partial<InvitationTerms>; readonly body?: object; readonly key?: string } = {},
+): Promise<ActorRequest> {
+  const salt = fresh(16);
+  const email = 'bob@example.org';
+  const terms: InvitationTerms = {
+    type: 'planbok/invitation-terms/v1',
+    organization: who.organization,
+    role: 'member',
+    scopes: ['view'],
+    address: addressCommitment(salt, email),
+    expires: new Date(world.clockMs + 86_400_000).toISOString(),
+    keyId: who.keyId,
+    nonce: toBase64url(fresh(16)),
+    ...more.terms,
+  };
+  const signature = toBase64url(who.sign(termsBytes(terms)));
+  const api = 'https://api.example.com';
+  const body = { terms, signature, email, salt: toBase64url(salt), api, ...more.body };
+  return who.post('/v1/invitations', more.key ?? newKey(), body);
+}
+
+/** The code, and the organization, of a mail that invites. */
+export const codeIn = (text: string): string => /^ {2}Code +(\S+)$/m.exec(text)?.[1] ?? '';
+export const organizationIn = (text: string): string => /^ {2}Organization +(\S+)$/m.exec(text)?.[1] ?? '';
+
+/** A request to join by somebody with a key of their own. */
+export function requestOf(world: Pick<World, 'identities'>, organization: string, name = 'Bob') {
+  const { node1, node2 } = world.identities;
+  const identities = { node1: toBase64url(node1), node2: toBase64url(node2) };
+  return joinRequest({ organization, identities, name }, ed25519Key(fresh(32)), fresh(16));
 }

@@ -13,13 +13,16 @@ import { peerOver } from '../../functions/channel/call.ts';
 import { answer, type ServerPorts } from '../../functions/channel/serve.ts';
 import { noPages, type PageOrigins } from '../../functions/cors.ts';
 import { http } from '../../functions/http.ts';
+import type { Mail } from '../../functions/mail/mailer.ts';
 import { type Node, type NodePorts, nodeOf } from '../../functions/node.ts';
+import { invitingOf } from '../../functions/node1/invitations.ts';
 import type { Lead } from '../../functions/node1/lead.ts';
 import { node1Routes } from '../../functions/node1/routes.ts';
 import { methodsOf } from '../../functions/node2/methods.ts';
 import type { Log, Transport } from '../../functions/ports.ts';
 import { admitting, type Limits, rateLimiter } from '../../functions/rate-limit.ts';
 import { idempotencyOver } from '../../functions/stores/idempotency.ts';
+import { invitationsOver } from '../../functions/stores/invitations.ts';
 import { tokensOf } from '../../functions/stores/tokens.ts';
 import { nodeWebhooks } from '../../functions/webhooks/node-webhooks.ts';
 import { EnvelopeSchema } from '../../proto/generated/planbok/node/v1/node_pb.ts';
@@ -76,6 +79,8 @@ export interface World {
   /** Pinned identity keys, DER. */
   readonly identities: Readonly<Record<NodeName, Bytes>>;
   readonly told: Told[];
+  /** Everything that was sent, in order. */
+  readonly mails: Mail[];
   /** Node 1's program, and Node 2's node: new ones after a restart. */
   lead: Lead;
   second: Node;
@@ -97,6 +102,10 @@ export interface WorldOptions {
   readonly leaseMs?: number;
   /** Node 1's and Node 2's clock runs, instead of standing where the test puts it. */
   readonly realClock?: boolean;
+  /** Of whoever asks to join with a code. */
+  readonly joinLimits?: Limits;
+  /** Without: a deployment that sends no mail. */
+  readonly mail?: false;
   /** Pages that may call the API; none if absent. */
   readonly origins?: PageOrigins;
   /** Puts something between a node and its stores. */
@@ -111,7 +120,8 @@ export const tlsKeyHash = new Uint8Array(32).fill(7);
 export async function twoNodes(options: WorldOptions = {}): Promise<World> {
   const { wrap = (_: NodeName, ports: NodePorts) => ports, origins = noPages } = options;
   const told: Told[] = [];
-  const world = { clockMs: Date.now(), wire: honest, told } as World;
+  const mails: Mail[] = [];
+  const world = { clockMs: Date.now(), wire: honest, told, mails } as World;
   if (options.realClock) Object.defineProperty(world, 'clockMs', { get: Date.now });
   const clock = () => world.clockMs;
   const log = logInto(told);
@@ -156,11 +166,23 @@ export async function twoNodes(options: WorldOptions = {}): Promise<World> {
     // The two programs of account 1 open the secret of tokens each for itself.
     const tokensFor = (role: 'makes' | 'opens') =>
       tokensOf(one.tables.tokens, { ...one, keys: tokenKeys }, role);
-    const lead: Lead = { node: node1, peer, idempotency, webhooks, tokens: tokensFor('makes') };
+    const invitations = invitationsOver(one.tables.invitations, clock);
+    const mailer = { send: async (mail: Mail) => void mails.push(mail) };
+    const joinLimits = options.joinLimits ?? { credential: 100_000, organization: 100_000 };
+    const inviting = invitingOf(invitations, options.mail === false ? undefined : mailer, clock, joinLimits);
+    const lead: Lead = { node: node1, peer, idempotency, webhooks, inviting, tokens: tokensFor('makes') };
     const wrapped = {
       node1: http(node1Routes(lead, options.invitation), { log, limiter, origins }),
       api: http(
-        apiRoutes({ ...node1, idempotency, limiter, webhooks, tokens: tokensFor('opens'), version: 'test' }),
+        apiRoutes({
+          ...node1,
+          idempotency,
+          limiter,
+          webhooks,
+          invitations,
+          tokens: tokensFor('opens'),
+          version: 'test',
+        }),
         {
           log,
           limiter,

@@ -69,8 +69,8 @@ export interface LogResult {
 
 const members = 'action,actor,commitment,log,object,operation,phase,policy,previous,role,time,type';
 /**
- * What Node 1 does alone: Node 2 hears of an approval when it signs, and judges it then, and of tokens never. Such
- * records take no part in the join at all: called one of these, an intent is none for an effect of Node 2, which
+ * What Node 1 does alone: Node 2 hears of an approval when it signs, and judges it then, of tokens never, and of who
+ * was invited by mail when they are made a member. Such records take no part in the join at all: called one of these, an intent is none for an effect of Node 2, which
  * then stands alone. Nothing that both nodes must do may ever be named here.
  */
 const soleEffects = [
@@ -80,6 +80,10 @@ const soleEffects = [
   'approval.cancel',
   'create_token',
   'revoke_token',
+  'mail_invitation.create',
+  'mail_invitation.resend',
+  'mail_invitation.request',
+  'mail_invitation.end',
 ];
 const phases = ['intent', 'outcome', 'denied', 'failed'];
 const recordsPerProgress = 10_000;

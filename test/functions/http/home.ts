@@ -20,7 +20,16 @@ import {
   statementBytes,
 } from '../../../shared/registry/statement.ts';
 import { payOnSolana, shop, solAsset } from '../../client/world.ts';
-import { askSet, askSignature, askToken, askWallets, done, hello, newKey } from '../../support/ask.ts';
+import {
+  askInvitation,
+  askSet,
+  askSignature,
+  askToken,
+  askWallets,
+  done,
+  hello,
+  newKey,
+} from '../../support/ask.ts';
 import {
   fresh,
   type Owner,
@@ -51,6 +60,8 @@ export interface Ground {
   readonly delivery: string;
   /** Id of a bearer token. */
   readonly token: string;
+  /** Id of an invitation by mail. */
+  readonly invitation: string;
 }
 
 /** Somebody who asks, and what the roles table says that they may do. */
@@ -170,6 +181,7 @@ async function groundOf(world: World, by: Owner): Promise<Ground> {
   );
   const tested = await who.post(`/v1/webhooks/${webhook.id}/test`, newKey(), new Uint8Array());
   const delivery = await done(world.fetch(tested));
+  const invited = await done(world.fetch(await askInvitation(world, who)));
   await exchangeCheckpoints(world.lead.node, world.lead.peer, who.organization);
   return {
     webhook: webhook.id,
@@ -183,6 +195,7 @@ async function groundOf(world: World, by: Owner): Promise<Ground> {
     key,
     approval: { id: held.id, operation: held.operation },
     token: token.id,
+    invitation: invited.id,
   };
 }
 
@@ -216,6 +229,7 @@ export function absentOf(ground: Ground): Ground {
     webhook: other(ground.webhook),
     delivery: other(ground.delivery),
     token: other(ground.token),
+    invitation: other(ground.invitation),
   };
 }
 

@@ -101,7 +101,19 @@ describe.each(names)('%s', (name) => {
 function textOf({ status, headers, body }: Reply, of: Ground): string {
   const { 'x-request-id': _, ratelimit: __, ...stable } = headers;
   const { requestId: ___, time: ____, ...rest } = body;
-  const { walletSet, wallet, signature, event, key, approval, webhook, delivery, organization, token } = of;
+  const {
+    walletSet,
+    wallet,
+    signature,
+    event,
+    key,
+    approval,
+    webhook,
+    delivery,
+    organization,
+    token,
+    invitation,
+  } = of;
   const named = [
     walletSet,
     wallet.id,
@@ -113,6 +125,7 @@ function textOf({ status, headers, body }: Reply, of: Ground): string {
     delivery,
     organization,
     token,
+    invitation,
   ];
   // What is made anew for every request has its own id and time: only its form is compared.
   const content = status < 300 ? Object.keys(rest).sort() : rest;

@@ -20,7 +20,18 @@ import type { ActorRequest } from '../../../shared/intent/http-signature.ts';
 import { approvalBytes, approvalOf } from '../../../shared/policy/approval.ts';
 import { acts, administers, allows } from '../../../shared/registry/roles.ts';
 import { pathOf, type RouteName } from '../../../shared/wire/routes.ts';
-import { askSet, askSignature, askToken, askWallets, hello, newKey } from '../../support/ask.ts';
+import {
+  askInvitation,
+  askSet,
+  askSignature,
+  askToken,
+  askWallets,
+  codeIn,
+  hello,
+  newKey,
+  organizationIn,
+  requestOf,
+} from '../../support/ask.ts';
 import { fresh, owner, type Person, type World } from '../../support/two-nodes.ts';
 import {
   type Ground,
@@ -81,6 +92,26 @@ const runsTokens = ({ actorClass, credential }: Principal): boolean =>
   (acts.tokens as readonly string[]).includes(actorClass) &&
   administers.every((scope) => credential.includes(scope));
 
+const invites: Omit<Sample, 'ask'> = { allowed: runsTokens, denied: ['role_missing'], alone: true };
+const invitation = ({ invitation: id }: Ground) => ({ id });
+/** It is sent again a few times, and ends once: whoever may invite does so first. */
+async function freshInvitation(who: Person, of: Ground, world: World): Promise<{ readonly id: string }> {
+  if (of.organization !== who.organization) return invitation(of);
+  const { status, body } = await world.fetch(await askInvitation(world, who));
+  return status === 201 ? { id: body.id } : invitation(of);
+}
+
+const joining = new WeakMap<World, object>();
+async function requestWithNewestCode(world: World): Promise<object> {
+  const text = world.mails.at(-1)?.text ?? '';
+  const made = joining.get(world) ?? {
+    code: codeIn(text),
+    request: (await requestOf(world, organizationIn(text))).text,
+  };
+  joining.set(world, made);
+  return made;
+}
+
 export const samples: Readonly<Record<RouteName, Sample>> = {
   // Whoever founds is somebody new.
   createOrganization: { ask: (_, __, world) => owner(world).found() },
@@ -121,6 +152,29 @@ export const samples: Readonly<Record<RouteName, Sample>> = {
     alone: true,
     allowed: runsTokens,
     denied: ['role_missing'],
+  },
+  createInvitation: { ask: (who, _, world) => askInvitation(world, who), ...invites },
+  listInvitations: { ask: get('listInvitations', undefined, () => '?limit=2'), ...invites },
+  getInvitation: {
+    ask: get('getInvitation', invitation),
+    ...invites,
+    absent: 'invitation_not_found',
+  },
+  resendInvitation: {
+    ask: async (who, of, world) =>
+      who.post(pathOf('resendInvitation', await freshInvitation(who, of, world)), newKey(), new Uint8Array()),
+    ...invites,
+    absent: 'invitation_not_found',
+  },
+  endInvitation: {
+    ask: async (who, of, world) => who.delete(pathOf('endInvitation', await freshInvitation(who, of, world))),
+    ...invites,
+    absent: 'invitation_not_found',
+  },
+  // By anybody with a code: with the newest one, of whatever organization, the same request again and again.
+  requestToJoin: {
+    ask: async (who, _, world) => who.post(pathOf('requestToJoin'), '', await requestWithNewestCode(world)),
+    alone: true,
   },
   createWalletSet: { ask: async (who, _, world) => askSet(await upToDate(world, who), ['ed25519']) },
   listWalletSets: { ask: get('listWalletSets', undefined, () => '?limit=2') },
