@@ -173,6 +173,8 @@ export const mailInvitationsOf = (
           'invitation_unusable',
           shown.state === 'sent' ? 'nobody asked to join with its code yet' : `it is ${shown.state}`,
         );
+      // Who it went to is part of what whoever admits believes.
+      if (shown.email === undefined) throw refuse('the answer does not say whom it was sent to');
       const asked = { request: shown.request, fingerprint, role, scopes };
       const added = await members.admit({ ...asked, ...(name !== undefined && { name }) });
       // The registry says that it was; this only erases the address sooner.

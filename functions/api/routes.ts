@@ -324,7 +324,7 @@ async function sentInvitation({ invitations }: ApiPorts, resource: string): Prom
   const [id = '', request] = resource.split('/');
   const invitation = await invitations.find(id);
   if (invitation?.sentMs === undefined) return undefined;
-  return request === undefined || invitation.sentFor === request ? invitation : undefined;
+  return request === undefined || invitation.sentFor.includes(request) ? invitation : undefined;
 }
 
 const kindsOf = {

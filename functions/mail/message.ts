@@ -15,8 +15,8 @@ export interface Envelope {
   readonly dateMs: number;
 }
 
-/** RFC 2047, 2: an encoded word has at most 75 characters, 63 of them base64 here: 45 bytes. */
-const wordBytes = 45;
+/** RFC 2047, 2: a line with encoded words has at most 76 characters; `Subject: ` and the word's own 12 leave 55. */
+const wordBytes = 39;
 /** RFC 2045, 6.8. */
 const lineCharacters = 76;
 

@@ -121,7 +121,7 @@ export async function resendInvitation(
   const view = (stored: StoredInvitation) => invitationView(stored, actor.registry, node.clock());
   const find = async () => {
     const known = await invitations.find(id);
-    return known?.sentFor === toBase64url(digest) ? view(known) : undefined;
+    return known?.sentFor.includes(toBase64url(digest)) ? view(known) : undefined;
   };
   return once(lead, { organization, digest }, request, `${id}/${toBase64url(digest)}`, find, () =>
     recorded(node, eventOf(actor, actions.resendInvitation, id, digest), async () => {

@@ -38,8 +38,8 @@ export interface StoredInvitation extends NewInvitation {
   /** The newest mail; absent: none went out yet, and the invitation is nobody's to see. */
   readonly sentMs?: number;
   readonly resends: number;
-  /** Digest of the request that the newest mail was sent for. */
-  readonly sentFor?: string;
+  /** Digests of the requests that mails were sent for. */
+  readonly sentFor: readonly string[];
   readonly addressee?: Addressee;
   readonly request?: string;
   readonly requestedMs?: number;
@@ -167,7 +167,8 @@ export function invitationsOver(table: Table, clock: Clock): Invitations {
         listOrder: `${String(createdMs).padStart(15, '0')}/${id}`,
       };
       const there = [['kind', '=', kind]] as const;
-      const done = await table.update({ id }, { set: { sentMs: now, sentFor, ...listed } }, [there]);
+      const all = [...listOf(stored?.['sentFor']), sentFor].join();
+      const done = await table.update({ id }, { set: { sentMs: now, sentFor: all, ...listed } }, [there]);
       if (done === null) throw new CustodyError('invitation_not_found', `no invitation ${id}`);
       return decode(done.after);
     },
@@ -226,9 +227,11 @@ export function invitationsOver(table: Table, clock: Clock): Invitations {
   };
 }
 
+const listOf = (text: unknown): readonly string[] => (text === undefined ? [] : String(text).split(','));
+
 function decode(item: Item): StoredInvitation {
   const stored = item as unknown as StoredInvitation & Addressee & { readonly terms: unknown };
-  const { id, organization, signature, auditEventId, createdMs, expiresMs, sentMs, sentFor } = stored;
+  const { id, organization, signature, auditEventId, createdMs, expiresMs, sentMs } = stored;
   const { resends, request, requestedMs, contested = false, ended, email, salt, api, message } = stored;
   return {
     id,
@@ -240,8 +243,8 @@ function decode(item: Item): StoredInvitation {
     expiresMs,
     resends,
     contested,
+    sentFor: listOf(item['sentFor']),
     ...(sentMs !== undefined && { sentMs }),
-    ...(sentFor !== undefined && { sentFor }),
     ...(email !== undefined && { addressee: { email, salt, api, message } }),
     ...(request !== undefined && { request }),
     ...(requestedMs !== undefined && { requestedMs }),

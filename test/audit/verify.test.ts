@@ -256,7 +256,7 @@ describe('a log that both nodes signed', () => {
       const files = exportFiles({ node1: await exportOf(node1), node2: await exportOf(node2) });
       return (await verifyFiles(files, pins)).findings.map(({ code }) => code);
     };
-    for (const action of ['create_token', 'revoke_token'])
+    for (const action of ['create_token', 'revoke_token', 'mail_invitation.request', 'mail_invitation.end'])
       await record(node1, action, toBase64url(random(32)));
     expect(await now()).toEqual([]);
     // Node 2 signed, and Node 1 calls its part of it by such a name.

@@ -16,7 +16,7 @@ import {
 import { draft } from '../../shared/registry/head.ts';
 import { statementBytes } from '../../shared/registry/statement.ts';
 import { programOf } from '../../shared/wire/routes.ts';
-import { askSignature, hello } from '../support/ask.ts';
+import { askInvitation, askSignature, codeIn, hello, requestOf } from '../support/ask.ts';
 import { eventOf, fresh, owner, twoNodes, type World } from '../support/two-nodes.ts';
 
 const canonicalText = canonicalize as unknown as (json: unknown) => string;
@@ -129,6 +129,25 @@ test('a role may do with each table what its program does, and nothing else', as
   expect((await world.fetch(await alice.get('/v1/tokens'))).status).toBe(200);
   expect((await world.send(shown)).status).toBe(200);
   expect((await world.fetch(await alice.delete(`/v1/tokens/${token.id}`, key()))).status).toBe(200);
+
+  // An invitation whose mail fails first, then goes out, again with another code, is asked with, and ends.
+  const { inviting } = world.lead;
+  const { mailer } = inviting;
+  Object.assign(inviting, { mailer: { send: async () => Promise.reject(new Error('down')) } });
+  const who = alice.at(stated.body.head);
+  const invitation = await askInvitation(world, who);
+  expect((await world.fetch(invitation)).status).toBe(500);
+  Object.assign(inviting, { mailer });
+  const { body: invited } = await world.fetch(invitation);
+  const path = `/v1/invitations/${invited.id}`;
+  expect((await world.fetch(await who.post(`${path}/resend`, key(), new Uint8Array()))).status).toBe(201);
+  const { text: asking } = await requestOf(world, alice.organization);
+  const code = codeIn(world.mails.at(-1)?.text ?? '');
+  const joining = await who.post('/v1/invitations/requests', '', { code, request: asking });
+  expect((await world.fetch(joining)).status).toBe(201);
+  for (const read of ['/v1/invitations', path])
+    expect((await world.fetch(await who.get(read))).status).toBe(200);
+  expect((await world.fetch(await who.delete(path))).status).toBe(200);
 
   // A log that nobody integrated for long is integrated by the node itself; then the sequencers come.
   world.clockMs += 61_000;

@@ -102,8 +102,9 @@ async function freshInvitation(who: Person, of: Ground, world: World): Promise<{
 }
 
 const joining = new WeakMap<World, object>();
-async function requestWithNewestCode(world: World): Promise<object> {
-  const text = world.mails.at(-1)?.text ?? '';
+/** The first invitation stays open. */
+async function requestWithCode(world: World): Promise<object> {
+  const text = world.mails[0]?.text ?? '';
   const made = joining.get(world) ?? {
     code: codeIn(text),
     request: (await requestOf(world, organizationIn(text))).text,
@@ -171,9 +172,9 @@ export const samples: Readonly<Record<RouteName, Sample>> = {
     ...invites,
     absent: 'invitation_not_found',
   },
-  // By anybody with a code: with the newest one, of whatever organization, the same request again and again.
+  // By anybody with a code, whatever the organization: the same request again and again.
   requestToJoin: {
-    ask: async (who, _, world) => who.post(pathOf('requestToJoin'), '', await requestWithNewestCode(world)),
+    ask: async (who, _, world) => who.post(pathOf('requestToJoin'), '', await requestWithCode(world)),
     alone: true,
   },
   createWalletSet: { ask: async (who, _, world) => askSet(await upToDate(world, who), ['ed25519']) },
