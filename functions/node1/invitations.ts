@@ -80,7 +80,7 @@ export async function createInvitation(
     return recorded(node, eventOf(actor, actions.createInvitation, id, digest), async (begun) => {
       const code = node.random(codeBytes);
       const { signature, email, salt, api, message = '' } = body;
-      const kept = { id, terms, signature, auditEventId: eventId(begun.id) };
+      const kept = { id, terms, signature, auditEventId: eventId(begun) };
       const addressee = { email, salt, api, message };
       // Nobody else works under this idempotency key while its lease lasts.
       if (!(await invitations.add(kept, addressee, code)))
