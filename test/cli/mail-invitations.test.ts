@@ -194,16 +194,18 @@ describe('a Node 1 that lies gets nobody admitted', () => {
     const raised = (await words('members invite --mail eve@example.org --role owner')).json;
     const { id } = await invite();
     const bob = (await joined()).json;
-    const [other] = await home.ada.mailInvitations
-      .list()
-      .next()
-      .then(() => [raised]);
-    const shown = await home.reached.world.lead.inviting.invitations.get(home.organization, other.id);
-    lie((answer) => {
-      Object.assign(answer, { terms: shown.terms, signature: shown.signature });
-    });
-    const refused = await admit(id, bob.fingerprint);
-    expect([refused.code, refused.error.code]).toEqual([11, 'result_invalid']);
+    const { inviting } = home.reached.world.lead;
+    const { terms, signature, addressee } = await inviting.invitations.get(home.organization, raised.id);
+    const { email, salt } = addressee ?? {};
+    // With their address, or with the one that belongs to them.
+    for (const swapped of [
+      { terms, signature },
+      { terms, signature, email, salt },
+    ]) {
+      lie((answer) => Object.assign(answer, swapped));
+      const refused = await admit(id, bob.fingerprint);
+      expect([refused.code, refused.error.code]).toEqual([11, 'result_invalid']);
+    }
     expect(await members()).toHaveLength(1);
   });
 

@@ -156,6 +156,18 @@ test(
     expect(statSync(join(folder, 'account1')).mode & 0o077).toBe(0);
     expect(output()).not.toContain(owner.seed);
     await expect(readPublic({ url: run.api }, 'getHealth')).resolves.toMatchObject({});
+    // Node 1 may write mails into its outbox, and says where that is.
+    const { organization, key, identities } = readOwner(readFileSync(join(folder, 'owner.json'), 'utf8'));
+    const planbok = new Planbok({ url: run.api, organization, credential: key, identities });
+    const invited = { email: 'bob@example.org', role: 'member', scopes: ['view'] } as const;
+    expect(await planbok.mailInvitations.invite(invited)).toMatchObject({ state: 'sent' });
+    const outbox = join(folder, 'account1', 'outbox');
+    expect(output()).toContain(outbox);
+    const [mail = ''] = readdirSync(outbox);
+    expect([mail, statSync(join(outbox, mail)).mode & 0o777]).toEqual([
+      expect.stringMatching(/\.eml$/),
+      0o600,
+    ]);
 
     const second = start(folder);
     expect(await second.ended).toBe(1);
