@@ -27,21 +27,30 @@ export async function bundled(entry: string): Promise<string> {
 export interface Served {
   /** `http://localhost:PORT` */
   readonly origin: string;
+  /** Paths that were asked for, in order. */
+  readonly requests: readonly string[];
   close(): Promise<void>;
 }
 
 /** Each call is another origin. */
-export async function serve(script: string): Promise<Served> {
-  const server = createServer(({ url }, response) => {
+export const serve = (script: string): Promise<Served> =>
+  servePage('<!doctype html><title>app</title><script src="/app.js"></script>', script);
+
+/** The page at every path but `/app.js`. */
+export async function servePage(html: string, script = ''): Promise<Served> {
+  const requests: string[] = [];
+  const server = createServer(({ url = '' }, response) => {
+    requests.push(url);
     const isScript = url === '/app.js';
     response.setHeader(
       'content-type',
       isScript ? 'text/javascript; charset=utf-8' : 'text/html; charset=utf-8',
     );
-    response.end(isScript ? script : '<!doctype html><title>app</title><script src="/app.js"></script>');
+    response.end(isScript ? script : html);
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   return {
+    requests,
     origin: `http://localhost:${(server.address() as AddressInfo).port}`,
     close: () =>
       new Promise((done) => {
