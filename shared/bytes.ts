@@ -6,6 +6,9 @@ import { base32nopad, base64urlnopad } from '@scure/base';
 
 export type Bytes = Uint8Array;
 
+/** Randomness as a parameter: `n` fresh bytes. Tests pass a seeded one. */
+export type Random = (n: number) => Bytes;
+
 const text = new TextEncoder();
 
 /** UTF-8 bytes of a string. */

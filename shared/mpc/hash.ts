@@ -7,6 +7,8 @@ import { createHash } from 'node:crypto';
 import { type Bytes, lengthPrefixed, utf8 } from '../bytes.ts';
 import type { Tag } from './tags.ts';
 
+export type { Random } from '../bytes.ts';
+
 /** `n` bytes of SHAKE256(L8(tag)‖tag‖L8(f1)‖f1‖…). */
 export function xof(tag: Tag, fields: readonly Bytes[], n: number): Bytes {
   const input = lengthPrefixed(utf8(tag), ...fields);
@@ -18,6 +20,3 @@ export function xof(tag: Tag, fields: readonly Bytes[], n: number): Bytes {
 
 /** 32 bytes of {@link xof}: `H32` of the protocol documents. */
 export const hash = (tag: Tag, ...fields: readonly Bytes[]): Bytes => xof(tag, fields, 32);
-
-/** Randomness as a parameter: `n` fresh bytes. Tests pass a seeded one. */
-export type Random = (n: number) => Bytes;
