@@ -31,7 +31,7 @@ export const tables = {
   idempotency: { hash: 'organization', range: 'key', recoverable: false, expiring: true },
   /** Wallet sets, wallets, signatures: what the API lists. */
   resources: { hash: 'id', listed: true, recoverable: true },
-  /** Address indices; what was spent in the windows of policies. */
+  /** Address indices; what was spent in the windows of policies; tries of PINs, and the keys behind them. */
   counters: { hash: 'counter', recoverable: false },
   /** Records, heads and keys of audit logs; what was seen of the other node's. Records of intents are also replay records. */
   audit: { hash: 'id', listed: true, recoverable: false, streamed: true },

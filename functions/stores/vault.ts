@@ -11,7 +11,7 @@ import { decrypt, encrypt } from './gcm.ts';
 
 /** What a ciphertext is for. */
 export interface Purpose {
-  readonly purpose: 'share' | 'dkg' | 'hedge' | 'audit' | 'webhook' | 'token';
+  readonly purpose: 'share' | 'dkg' | 'hedge' | 'audit' | 'webhook' | 'token' | 'pin';
   readonly key: string;
   readonly epoch: number;
 }
