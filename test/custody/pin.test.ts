@@ -71,7 +71,8 @@ describe('a new PIN', () => {
   });
 
   test('nine of ten PINs of six digits are taken', () => {
-    const [step, counted] = slow ? [1, 1_000_000] : [37, 27_028];
+    // 43 divides no small 10^n - 1: the sample falls on no pattern of the digits.
+    const [step, counted] = slow ? [1, 1_000_000] : [43, 23_256];
     let [taken, all] = [0, 0];
     for (let n = 0; n < 1_000_000; n += step, all++)
       if (faultOf(String(n).padStart(6, '0')) === undefined) taken++;
