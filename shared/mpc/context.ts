@@ -9,6 +9,7 @@ import { hash } from './hash.ts';
 import { tags } from './tags.ts';
 
 export type KeyType = 'secp256k1' | 'ed25519';
+export type KeyTypes = readonly KeyType[];
 
 /** 1 is Node 1, the coordinator; 2 is Node 2, the co-signer. The role byte of every proof and hash. */
 export type Role = 1 | 2;

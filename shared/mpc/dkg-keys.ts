@@ -1,41 +1,13 @@
 /**
- * The steps of key generation that are alike for both curves and both nodes: half keys, proofs, the joint keys,
- * commitment, confirmation, records. What a run does not have is empty, as in its messages.
+ * What key generation alone does with halves: it draws them, commits to them and confirms the keys.
  * @module
  */
 import { type Bytes, u8 } from '../bytes.ts';
-import { Abort } from '../errors.ts';
-import type { Role } from './context.ts';
-import type { KeyTypes } from './dkg-messages.ts';
-import { type DlogBinding, type DlogProof, proveDlog, verifyDlog } from './dlog.ts';
-import type { EdPoint, EdScalar } from './ed25519.ts';
-import { ed25519Group, type Group, secp256k1Group } from './group.ts';
+import type { KeyTypes, Role } from './context.ts';
+import { ed25519Group, secp256k1Group } from './group.ts';
+import { type Agreed, absent, type Half, hasA, hasX, type PublicHalf, present } from './halves.ts';
 import { hash, type Random } from './hash.ts';
-import type { Point, Scalar } from './secp256k1.ts';
-import type { KeyShares } from './share-blob.ts';
 import { tags } from './tags.ts';
-
-export const none: Bytes = new Uint8Array(0);
-// Sound: never looked at unless the run has a key of the type, and then it is not empty.
-const absent = none as Bytes as Scalar & Point & EdScalar & EdPoint;
-
-const hasX = (types: KeyTypes): boolean => types.includes('secp256k1');
-const hasA = (types: KeyTypes): boolean => types.includes('ed25519');
-
-/** The fields that are there. */
-export const present = (...fields: readonly Bytes[]): Bytes[] => fields.filter((f) => f.length > 0);
-
-/** One node's public shares: of the secp256k1 key, and of the ed25519 key. */
-export interface PublicHalf {
-  readonly X: Point;
-  readonly A: EdPoint;
-}
-
-/** One node's shares. Secret but for X and A. */
-export interface Half extends PublicHalf {
-  readonly x: Scalar;
-  readonly a: EdScalar;
-}
 
 export function newHalf(types: KeyTypes, random: Random): Half {
   const x = hasX(types) ? secp256k1Group.randomScalar(random) : absent;
@@ -48,49 +20,6 @@ export function newHalf(types: KeyTypes, random: Random): Half {
   };
 }
 
-/** The proofs of knowledge of a half. */
-export interface HalfProofs {
-  readonly X: DlogProof<Scalar>;
-  readonly A: DlogProof<EdScalar>;
-}
-
-const noProof = { e: absent, sigma: absent };
-
-export const proveHalf = (types: KeyTypes, binding: DlogBinding, half: Half, random: Random): HalfProofs => ({
-  X: hasX(types) ? proveDlog(secp256k1Group, binding, half.x, half.X, random) : noProof,
-  A: hasA(types) ? proveDlog(ed25519Group, binding, half.a, half.A, random) : noProof,
-});
-
-function join<S extends Bytes, P extends Bytes>(
-  group: Group<S, P>,
-  own: P,
-  peer: P,
-  binding: DlogBinding,
-  proof: DlogProof<S>,
-): P {
-  const sum = group.addPublic(own, peer);
-  if (sum === null) throw new Abort('E_PK', 'the public shares cancel out');
-  if (!verifyDlog(group, binding, peer, proof))
-    throw new Abort('E_POK', 'proof of the public share is invalid');
-  return sum;
-}
-
-/**
- * The joint keys, once the peer's halves are known to be halves.
- *
- * @throws {Abort} `E_PK` if halves cancel out, `E_POK` if the peer does not prove that it knows its own
- */
-export const joinHalves = (
-  types: KeyTypes,
-  own: PublicHalf,
-  peer: PublicHalf,
-  binding: DlogBinding,
-  proofs: HalfProofs,
-): PublicHalf => ({
-  X: hasX(types) ? join(secp256k1Group, own.X, peer.X, binding, proofs.X) : absent,
-  A: hasA(types) ? join(ed25519Group, own.A, peer.A, binding, proofs.A) : absent,
-});
-
 /** com1: what Node 1 opens in D3. */
 export const commitHalf = (
   context: Bytes,
@@ -100,11 +29,7 @@ export const commitHalf = (
 ): Bytes => hash(tags.dkgCommit, context, n1, ...present(X, A), cc1, zs1, rho1);
 
 /** What both nodes must have seen and computed alike. */
-export interface Outcome {
-  readonly sid: Bytes;
-  readonly keys: PublicHalf;
-  readonly cc: Bytes;
-  readonly zseed: Bytes;
+export interface Outcome extends Agreed {
   /** Hash of D1 and D2. */
   readonly transcript: Bytes;
   readonly U1: Bytes;
@@ -113,40 +38,3 @@ export interface Outcome {
 /** conf1 or conf2. */
 export const confirmation = ({ sid, keys, cc, zseed, transcript, U1 }: Outcome, role: Role): Bytes =>
   hash(tags.dkgConfirm, sid, ...present(keys.X, keys.A), cc, zseed, transcript, U1, u8(role));
-
-/** The base transfers' part of a record: see {@link EcdsaKeyShare}. */
-export interface OtKeys {
-  readonly K: Bytes;
-  readonly delta: Bytes;
-  readonly Kd: Bytes;
-}
-
-/** The records of one node. */
-export function recordsOf(
-  types: KeyTypes,
-  node: { readonly role: Role; readonly epoch: number; readonly half: Half; readonly peer: PublicHalf },
-  { sid, cc, zseed, keys }: Outcome,
-  ot: OtKeys,
-  random: Random,
-): KeyShares {
-  const { role, epoch, half, peer } = node;
-  const [one, two] = role === 1 ? [half, peer] : [peer, half];
-  const common = { role, sid, epoch, cc };
-  return {
-    ...(hasX(types) && {
-      secp256k1: {
-        ...common,
-        ...ot,
-        Q: keys.X,
-        X1: one.X,
-        X2: two.X,
-        x: half.x,
-        zseed,
-        hedgeSeed: random(32),
-      },
-    }),
-    ...(hasA(types) && {
-      ed25519: { ...common, A: keys.A, A1: one.A, A2: two.A, x: half.a, hedgeSeed: random(32) },
-    }),
-  };
-}

@@ -6,16 +6,9 @@
  * For secp256k1 alone D1..D4 have 8,256, 16,577, 8,417 and 32 bytes.
  * @module
  */
-import type { KeyType } from './context.ts';
-import { field } from './message.ts';
+import type { KeyTypes } from './context.ts';
+import { field, ifEd25519, ifSecp256k1 } from './message.ts';
 import { otLengths } from './ot-base.ts';
-
-export type KeyTypes = readonly KeyType[];
-
-/** `n` if the run makes a key of this type, else 0. */
-const ifType = (types: KeyTypes, type: KeyType, n: number): number => (types.includes(type) ? n : 0);
-const ifSecp256k1 = (types: KeyTypes, n: number): number => ifType(types, 'secp256k1', n);
-const ifEd25519 = (types: KeyTypes, n: number): number => ifType(types, 'ed25519', n);
 
 /** Node 1's nonce and commitment, and its first transfer message. */
 export const d1Layout = (types: KeyTypes) =>

@@ -15,21 +15,12 @@
  */
 import { type Bytes, equalBytes, u32be } from '../bytes.ts';
 import { Abort } from '../errors.ts';
-import { type Context, suiteOf } from './context.ts';
-import {
-  commitHalf,
-  confirmation,
-  type Half,
-  joinHalves,
-  newHalf,
-  none,
-  type Outcome,
-  proveHalf,
-  recordsOf,
-} from './dkg-keys.ts';
-import { d1Layout, d2Layout, d3Layout, d4Layout, type KeyTypes } from './dkg-messages.ts';
+import { type Context, type KeyTypes, suiteOf } from './context.ts';
+import { commitHalf, confirmation, newHalf, type Outcome } from './dkg-keys.ts';
+import { d1Layout, d2Layout, d3Layout, d4Layout } from './dkg-messages.ts';
 import { encodeState, type P2State, takeState } from './dkg-state.ts';
 import { guarded } from './fresh.ts';
+import { type Half, joinHalves, none, proveHalf, recordsOf } from './halves.ts';
 import { hash, type Random } from './hash.ts';
 import { decodeMessage, encodeMessage } from './message.ts';
 import { type Once, once } from './once.ts';

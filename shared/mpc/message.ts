@@ -4,10 +4,12 @@
  * @module
  */
 import type { Bytes } from '../bytes.ts';
+import type { KeyTypes } from './context.ts';
 import * as ed from './ed25519.ts';
 import { encode, lengthOf, type RawFields, split } from './layout.ts';
 import { checkOtPoints } from './ot-base.ts';
 import * as secp from './secp256k1.ts';
+import { decodeX25519 } from './x25519.ts';
 
 /** Which values a field accepts: the decoders by kind. Each throws {Abort} `E_MSG`. */
 const decoders = {
@@ -19,6 +21,7 @@ const decoders = {
   'ed25519 factor': () => {},
   'ed25519 scalar': ed.decodeScalar,
   'ristretto255 points': checkOtPoints,
+  'x25519 key': decodeX25519,
 } satisfies Record<string, (b: Bytes) => unknown>;
 
 export type MessageKind = keyof typeof decoders;
@@ -49,6 +52,10 @@ export const field = <const N extends string, const K extends MessageKind>(
   length: number,
   kind: K,
 ): MessageField<N, K> => ({ name, length, kind });
+
+/** `n` bytes in a run that has a key of this type, else none. */
+export const ifSecp256k1 = (types: KeyTypes, n: number): number => (types.includes('secp256k1') ? n : 0);
+export const ifEd25519 = (types: KeyTypes, n: number): number => (types.includes('ed25519') ? n : 0);
 
 /** Bytes of a message. */
 export const messageLength: (layout: MessageLayout) => number = lengthOf;

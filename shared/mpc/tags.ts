@@ -13,6 +13,15 @@ export const tags = {
   dkgZeroSeed: 'planbok/v1/dkg/zero',
   dkgTranscript: 'planbok/v1/dkg/tr',
   dkgConfirm: 'planbok/v1/dkg/confirm',
+  // Refresh (docs/protocol.md).
+  refreshCommit: 'planbok/v1/refresh/com',
+  refreshOtSid: 'planbok/v1/refresh/ot-sid',
+  refreshSid: 'planbok/v1/refresh/sid',
+  refreshSeal: 'planbok/v1/refresh/seal',
+  refreshShift: 'planbok/v1/refresh/rho',
+  refreshZeroSeed: 'planbok/v1/refresh/zero',
+  refreshTranscript: 'planbok/v1/refresh/tr',
+  refreshConfirm: 'planbok/v1/refresh/confirm',
   // Base oblivious transfer.
   otHashToGroup: 'planbok/v1/ot/h2g',
   otKey: 'planbok/v1/ot/key',

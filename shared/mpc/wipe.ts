@@ -18,8 +18,8 @@ export interface SecretScope {
   readonly kept: <B extends Bytes>(b: B) => B;
 }
 
-/** Runs a computation and wipes what it declared secret, also when it throws. */
-export function wiping<T>(computation: (scope: SecretScope) => T): T {
+/** A scope, and what ends it. */
+function scope(): { readonly scope: SecretScope; readonly fail: () => void; readonly end: () => void } {
   const always: Bytes[] = [];
   const onFailure: Bytes[] = [];
   const into =
@@ -28,12 +28,35 @@ export function wiping<T>(computation: (scope: SecretScope) => T): T {
       list.push(b);
       return b;
     };
+  return {
+    scope: { secret: into(always), kept: into(onFailure) },
+    fail: () => wipe(...onFailure),
+    end: () => wipe(...always),
+  };
+}
+
+/** Runs a computation and wipes what it declared secret, also when it throws. */
+export function wiping<T>(computation: (scope: SecretScope) => T): T {
+  const secrets = scope();
   try {
-    return computation({ secret: into(always), kept: into(onFailure) });
+    return computation(secrets.scope);
   } catch (failure) {
-    wipe(...onFailure);
+    secrets.fail();
     throw failure;
   } finally {
-    wipe(...always);
+    secrets.end();
+  }
+}
+
+/** {@link wiping} of a computation that waits. */
+export async function wipingLater<T>(computation: (scope: SecretScope) => Promise<T>): Promise<T> {
+  const secrets = scope();
+  try {
+    return await computation(secrets.scope);
+  } catch (failure) {
+    secrets.fail();
+    throw failure;
+  } finally {
+    secrets.end();
   }
 }

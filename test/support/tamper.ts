@@ -48,6 +48,19 @@ export const mixedOrderPoints: readonly Uint8Array[] = smallOrderPoints
   .slice(1)
   .map((h) => ed25519.Point.BASE.add(ed25519.Point.fromHex(h)).toBytes());
 
+/** X25519 keys of small order, and encodings that are not canonical (RFC 7748 would accept them). */
+const x25519Keys = (): [string, Uint8Array][] => [
+  ['small order 0', fill(32, 0)],
+  ['small order 1', le(1n)],
+  ['small order -1', le(fieldP - 1n)],
+  ['order 8', fromHex('e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800')],
+  ['order 8, the other', fromHex('5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157')],
+  ['p', le(fieldP)],
+  ['the base point plus p', le(fieldP + 9n)],
+  ['the base point, top bit set', flip(le(9n), 31, 0x80)],
+  ['another key', le(9n)],
+];
+
 const edPoints = (): [string, Uint8Array][] => [
   ...smallOrderPoints.map((h, i): [string, Uint8Array] => [`small order ${i}`, fromHex(h)]),
   ...nonCanonicalPoints.map((h, i): [string, Uint8Array] => [`non-canonical ${i}`, fromHex(h)]),
@@ -58,6 +71,7 @@ const edPoints = (): [string, Uint8Array][] => [
 const p = secp256k1.Point.Fp.ORDER;
 const q = secp256k1.Point.Fn.ORDER;
 const L = ed25519.Point.Fn.ORDER;
+const fieldP = ed25519.Point.Fp.ORDER;
 
 /** Values by kind, besides those that every field gets. */
 const special: { readonly [K in MessageKind]: (value: Uint8Array) => readonly [string, Uint8Array][] } = {
@@ -83,6 +97,7 @@ const special: { readonly [K in MessageKind]: (value: Uint8Array) => readonly [s
   ],
   'ed25519 point': edPoints,
   'ed25519 factor': edPoints,
+  'x25519 key': x25519Keys,
   'ristretto255 points': (value) => {
     const first = (P: Uint8Array) => Uint8Array.from([...P, ...value.subarray(32)]);
     const last = (P: Uint8Array) => Uint8Array.from([...value.subarray(0, -32), ...P]);
