@@ -109,3 +109,7 @@ export const statedText = (
     'audit event': auditEventId,
   });
 };
+
+/** RFC 3339; a time that no calendar has is shown as it is. @param epochMs of somebody else's making */
+export const timeText = (epochMs: number): string =>
+  Math.abs(epochMs) <= 8.64e15 ? new Date(epochMs).toISOString() : `${epochMs} ms after 1970`;

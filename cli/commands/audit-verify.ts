@@ -9,7 +9,7 @@ import type { Command, Context } from '../command.ts';
 import { auditBroken } from '../exit-codes.ts';
 import { folderSource } from '../export-folder.ts';
 import { pinOptions, readPins } from '../export-pins.ts';
-import { fields } from '../text.ts';
+import { fields, timeText } from '../text.ts';
 
 /** Records between two lines of progress. */
 const perLine = 100_000;
@@ -26,8 +26,7 @@ export async function verifyFolder(context: Context, folder: string): Promise<Ve
 
 export function verdictText({ ok, findings, logs, undecided }: Verdict): string {
   const rows = logs.map(({ node, size, cosigned }) => {
-    const when = new Date(cosigned * 1_000).toISOString();
-    return [`log of ${node}`, `${size} records, cosigned ${when}`] as const;
+    return [`log of ${node}`, `${size} records, cosigned ${timeText(cosigned * 1_000)}`] as const;
   });
   const known = fields(Object.fromEntries(rows));
   const young =

@@ -6,15 +6,13 @@ import type { AuditEvent, EventFilter } from '../../client/audit.ts';
 import { escapeText } from '../../shared/chains/display.ts';
 import { type Command, type Context, integerOf, UsageError } from '../command.ts';
 import { collect, limitOption } from '../listing.ts';
-import { fields, table } from '../text.ts';
-
-const timeOf = (epochMs: number): string => new Date(epochMs).toISOString();
+import { fields, table, timeText } from '../text.ts';
 
 const head = ['id', 'time', 'action', 'phase', 'policy', 'actor', 'object'];
 const rowOf = ({ id, record }: AuditEvent): string[] =>
   [
     id,
-    timeOf(Number(record.time)),
+    timeText(Number(record.time)),
     record.action,
     record.phase,
     record.policy,
@@ -37,7 +35,7 @@ function timeIn({ values }: Context, name: 'from' | 'to'): string | undefined {
   if (text === undefined) return undefined;
   const ms = /^\d{4}-\d{2}-\d{2}(T.*Z)?$/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(ms)) throw new UsageError(`--${name} is a time in UTC, such as 2026-01-31T12:00:00Z`);
-  return timeOf(ms);
+  return timeText(ms);
 }
 
 async function listed(context: Context, filter: EventFilter) {
@@ -80,14 +78,14 @@ const proof: Command = {
     const text = fields({
       event: id,
       record: recordId,
-      time: timeOf(Number(time)),
+      time: timeText(Number(time)),
       actor: escapeText(`${actor} (${role})`),
       action: escapeText(`${action}: ${phase}`),
       object: escapeText(object),
       operation,
       policy: escapeText(policy),
       'in the log': `${log}, record ${index} of ${size}`,
-      cosigned: timeOf(cosigned * 1_000),
+      cosigned: timeText(cosigned * 1_000),
     });
     return { json: found, text };
   },
@@ -101,7 +99,7 @@ const checkpoints: Command = {
     const { node1, node2 } = await (await planbok()).audit.checkpoints();
     const text = [node1, node2]
       .map(({ node, log, size, root, cosigned }) =>
-        fields({ node, log, records: String(size), root, cosigned: timeOf(cosigned * 1_000) }),
+        fields({ node, log, records: String(size), root, cosigned: timeText(cosigned * 1_000) }),
       )
       .join('\n');
     return { json: { node1, node2 }, text };
