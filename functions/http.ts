@@ -9,6 +9,7 @@ import { utf8 } from '#shared/bytes.ts';
 import { CustodyError, errorCodes } from '#shared/errors.ts';
 import { type ActorRequest, signatureClaim } from '#shared/intent/http-signature.ts';
 import { bearerIn, parseBearer } from '#shared/wire/bearer-token.ts';
+import { readParams, readQuery } from '#shared/wire/parse.ts';
 import { problemMediaType, problemOf } from '#shared/wire/problem.ts';
 import { canonicalQuery } from '#shared/wire/query.ts';
 import { takesBearer } from '#shared/wire/route.ts';
@@ -95,6 +96,10 @@ export function http(
       if (handler === undefined) throw new CustodyError('route_not_found', 'served by another program');
       const authorization = header(event, 'authorization');
       refuseBearer(match, authorization);
+      const request = actorRequest(event, match);
+      // Here for all routes, those that have no parameters too; a body is read once it is known whose it is.
+      readParams(match.name, match.params);
+      readQuery(match.name, request.query);
       const sourceIp = sourceIpOf(event);
       // Whoever need not say who they are is counted by where they come from.
       if (match.route.scope === 'public' && event.httpMethod !== 'GET')
@@ -105,7 +110,7 @@ export function http(
         pendingAt,
         mediaType = 'application/json',
       } = await handler({
-        ...actorRequest(event, match),
+        ...request,
         match,
         authorization,
         sourceIp,

@@ -49,8 +49,6 @@ export const errorCodes = {
   invitation_unusable: code(409, 'The invitation was used or withdrawn, or is over'),
   cosignatures_missing: code(403, 'The statement needs more signatures'),
   // What is asked.
-  organization_exists: code(409, 'This organization exists already'),
-  organization_not_found: code(404, 'No such organization'),
   wallet_set_not_found: code(404, 'No such wallet set'),
   wallet_not_found: code(404, 'No such wallet'),
   signature_not_found: code(404, 'No such signature'),
@@ -88,7 +86,6 @@ export const errorCodes = {
   // The keys.
   key_quarantined: code(423, 'The key is locked after a failed check and waits for a refresh'),
   session_not_found: code(404, 'No such protocol session'),
-  session_consumed: code(409, 'This protocol session was used before'),
   attempts_exhausted: code(409, 'This operation has used all of its protocol sessions'),
   protocol_abort: code(502, 'The nodes could not finish the protocol; nothing was signed', true),
   share_unreadable: code(500, 'A stored share does not open'),

@@ -66,6 +66,7 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
   const { registry, resources, clock, limiter, version, audit, tokens, invitations } = ports;
   const admit = admitting(limiter);
   const feed = feedOver(audit);
+  const document = made(() => openapi(version));
 
   /** A route of a reader with the route's scope. */
   const of =
@@ -264,7 +265,16 @@ export function apiRoutes(ports: ApiPorts): Handlers<'api'> {
       requestsPerMinute: limiter.limits,
     })),
     getHealth: open(() => ({ status: 'ok', version, time: new Date(clock()).toISOString() })),
-    getOpenapi: open(() => openapi(version)),
+    getOpenapi: open(() => document()),
+  };
+}
+
+/** Made when it is first asked for. */
+function made<T>(make: () => T): () => T {
+  let known: T | undefined;
+  return () => {
+    known ??= make();
+    return known;
   };
 }
 

@@ -51,6 +51,8 @@ async function asked({ node }: Lead, request: HttpRequest, name: Change): Promis
   assertMay(actor, routes[name], undefined, node.clock());
   if (request.idempotencyKey === '')
     throw new CustodyError('idempotency_key_required', 'send an Idempotency-Key header');
+  // Before the key is claimed: whoever mends the body sends it with the same key.
+  readBody(name, request.body);
   const digest = digestOf({
     type: 'planbok/webhook-request/v1',
     organization: actor.organization,

@@ -86,9 +86,8 @@ export const exportQuery = z.strictObject({
   from,
   limit: z
     .string()
-    .regex(/^[1-9][0-9]{0,2}$/)
+    .regex(/^(?:[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-6])$/)
     .transform(Number)
-    .pipe(z.number().max(tileWidth))
     .optional()
     .describe(`At most this many, 1 to ${tileWidth}; 20 if absent`),
 });

@@ -3,8 +3,7 @@
  * @module
  */
 import * as z from 'zod';
-import { fromBase64url } from '../bytes.ts';
-import { type Blockchain, isBlockchain } from '../chains/chains.ts';
+import { type Blockchain, blockchains, isBlockchain } from '../chains/chains.ts';
 import { type SignKind, signKinds } from '../chains/intent.ts';
 import type { ErrorCode } from '../errors.ts';
 import { isSignature, mostSignatureCharacters, scopes } from '../registry/statement.ts';
@@ -15,20 +14,21 @@ export const coded = (code: ErrorCode, message: string) => ({ message, params: {
 /** Ids are looked up, so any short text may be asked for: what does not exist is not found. */
 export const id = z.string().min(1).max(80);
 
+/** Exactly the canonical texts: what is left of the last character's bits is zero. */
+function base64urlPattern(bytes: number | undefined): RegExp {
+  const [any, ends] = ['[A-Za-z0-9_-]', { 1: '[AQgw]', 2: '[AEIMQUYcgkosw048]' }];
+  if (bytes === undefined) return new RegExp(`^(?:${any}{4})*(?:${any}${ends[1]}|${any}{2}${ends[2]})?$`);
+  const whole = Math.floor(bytes / 3) * 4;
+  const rest = { 0: '', 1: `${any}${ends[1]}`, 2: `${any}{2}${ends[2]}` }[bytes % 3];
+  return new RegExp(`^${any}{${whole}}${rest}$`);
+}
+
 /** Canonical base64url without padding; of `bytes` bytes, if given. */
 export const base64url = (bytes?: number) =>
   z
     .string()
-    .regex(/^[A-Za-z0-9_-]*$/)
-    .refine(
-      (text) => {
-        try {
-          const { length } = fromBase64url(text);
-          return bytes === undefined || length === bytes;
-        } catch {
-          return false;
-        }
-      },
+    .regex(
+      base64urlPattern(bytes),
       `must be base64url without padding${bytes === undefined ? '' : ` of ${bytes} bytes`}`,
     );
 
@@ -48,9 +48,8 @@ export const title = z
   .string()
   .max(100)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused.
-  .refine((text) => !/[\u0000-\u001f\u007f-\u009f]/.test(text) && text.isWellFormed(), {
-    message: 'must not contain control characters',
-  });
+  .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/, 'must not contain control characters')
+  .refine((text) => text.isWellFormed(), { message: 'must be whole Unicode characters' });
 
 export const time = z.iso.datetime().describe('RFC 3339, UTC');
 export const hex = z.string().regex(/^[0-9a-f]*$/);
@@ -71,6 +70,7 @@ export const blockchain = z
   .string()
   .max(40)
   .refine(isBlockchain, coded('blockchain_unsupported', 'no such blockchain; see GET /v1/chains'))
+  .meta({ enum: Object.keys(blockchains) })
   .describe('Alias of a blockchain, such as ETH') as unknown as z.ZodType<Blockchain, string>; // likewise
 
 const isSignKind = (text: string): boolean => (signKinds as readonly string[]).includes(text);
@@ -91,9 +91,8 @@ export const from = z
 export const page = {
   limit: z
     .string()
-    .regex(/^[1-9][0-9]{0,2}$/)
+    .regex(/^(?:[1-9][0-9]?|100)$/)
     .transform(Number)
-    .pipe(z.number().max(100))
     .optional()
     .describe('At most this many, 1 to 100; 20 if absent'),
   cursor: z.string().max(500).optional().describe('`nextCursor` of the page before'),

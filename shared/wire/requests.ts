@@ -85,7 +85,8 @@ export const createWalletSet = z.strictObject({
     .array(keyType)
     .min(1)
     .max(2)
-    .refine((types) => new Set(types).size === types.length, 'must not name a key type twice'),
+    .refine((types) => new Set(types).size === types.length, 'must not name a key type twice')
+    .meta({ uniqueItems: true }),
   authorisation,
 });
 
@@ -99,9 +100,15 @@ export const createWallets = z
       .array(blockchain)
       .min(1)
       .max(20)
-      .refine((names) => new Set(names).size === names.length, 'must not name a blockchain twice'),
+      .refine((names) => new Set(names).size === names.length, 'must not name a blockchain twice')
+      .meta({ uniqueItems: true }),
     addressType: addressType.optional().describe('Of Bitcoin wallets; p2wpkh if absent'),
-    count: z.int().min(1).max(maxWallets).optional().describe('Wallets per blockchain; 1 if absent'),
+    count: z
+      .int()
+      .min(1)
+      .max(maxWallets)
+      .optional()
+      .describe(`Wallets per blockchain; 1 if absent. At most ${maxWallets} wallets in all`),
     name: title.optional(),
     refId: title.optional().describe("The caller's own id"),
     authorisation,

@@ -37,8 +37,8 @@ export interface Route {
   readonly maxBodyBytes: number;
   /** Status of success. */
   readonly status: 200 | 201;
-  /** Of an answer that is not JSON. */
-  readonly mediaType?: string;
+  /** Of answers that are not JSON. */
+  readonly mediaTypes?: readonly string[];
   /** Codes it may answer with beyond those that its form brings along (errors-of.ts). */
   readonly errors: readonly ErrorCode[];
   readonly summary: string;

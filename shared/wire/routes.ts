@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { CustodyError } from '../errors.ts';
 import { idempotencyKeyPattern } from '../intent/http-signature.ts';
 import * as audit from './audit.ts';
+import { operationErrors, payloadErrors, protocolErrors } from './errors-of.ts';
 import * as happened from './events.ts';
 import { from, id, page } from './fields.ts';
 import * as invitations from './invitations.ts';
@@ -18,7 +19,7 @@ import * as hooks from './webhooks.ts';
 export type { Program, Route } from './route.ts';
 
 /** Whoever may not decide here, and what is decided already. */
-const ofApprovals = ['approver_refused', 'approval_closed', 'policy_denied'] as const;
+const ofApprovals = ['approval_not_found', 'approver_refused', 'approval_closed', 'policy_denied'] as const;
 
 /** For some roles, and what is not theirs is not there. */
 const ofWebhooks = ['role_missing', 'webhook_not_found'] as const;
@@ -34,7 +35,10 @@ export const routes = {
     ...change,
     ...open,
     signed: true,
+    // Founding again with the same statement changes nothing.
+    idempotent: false,
     path: '/v1/organizations',
+    errors: ['invitation_invalid', 'statement_refused', 'credential_unknown'],
     summary: 'Found an organization: its id is the hash of the statement',
     body: ask.createOrganization,
     response: answer.organizationFounded,
@@ -53,6 +57,19 @@ export const routes = {
     idempotent: false,
     // A policy of 32 KiB, and the assertions of 17 passkeys.
     maxBodyBytes: 131_072,
+    errors: [
+      'signature_invalid',
+      'credential_unknown',
+      'credential_inactive',
+      'statement_refused',
+      'statement_conflict',
+      'role_missing',
+      'grant_refused',
+      'last_owner',
+      'invitation_unusable',
+      'cosignatures_missing',
+      'approval_required',
+    ],
     summary:
       "State something: members, credentials, API keys, scopes, policies; signed by its actor's credential",
     body: ask.createStatement,
@@ -86,7 +103,7 @@ export const routes = {
     scope: 'view',
     on: 'some',
     act: 'tokens',
-    errors: ['role_missing', 'grant_refused'],
+    errors: ['authorisation_mismatch', 'registry_behind', 'role_missing', 'grant_refused'],
     summary: 'Make a bearer token for reading; the answer is the only place where it stands',
     body: tokens.createToken,
     response: tokens.tokenCreated,
@@ -184,6 +201,7 @@ export const routes = {
     path: '/v1/wallet-sets',
     scope: 'create_wallet',
     on: 'every',
+    errors: [...operationErrors, ...protocolErrors, 'custody_unsupported', 'session_not_found'],
     summary: 'Make the keys of a wallet set: both nodes generate them together',
     body: ask.createWalletSet,
     response: answer.walletSet,
@@ -200,6 +218,7 @@ export const routes = {
     ...read,
     path: '/v1/wallet-sets/{id}',
     on: 'one',
+    errors: ['wallet_set_not_found'],
     summary: 'One wallet set',
     params: byId,
     response: answer.walletSet,
@@ -209,6 +228,13 @@ export const routes = {
     path: '/v1/wallets',
     scope: 'create_wallet',
     on: 'one',
+    errors: [
+      ...operationErrors,
+      'wallet_set_not_found',
+      'wallet_set_not_active',
+      'blockchain_unsupported',
+      'key_type_missing',
+    ],
     summary: 'Derive wallets, each with a proof of its address by both nodes',
     body: ask.createWallets,
     response: answer.walletsCreated,
@@ -225,6 +251,7 @@ export const routes = {
     ...read,
     path: '/v1/wallets/{id}',
     on: 'one',
+    errors: ['wallet_not_found'],
     summary: 'One wallet',
     params: byId,
     response: answer.wallet,
@@ -233,6 +260,7 @@ export const routes = {
     ...read,
     path: '/v1/wallets/{id}/address-proof',
     on: 'one',
+    errors: ['wallet_not_found'],
     summary: "Both nodes' signed word for the address",
     params: byId,
     response: answer.addressProofs,
@@ -243,6 +271,15 @@ export const routes = {
     scope: 'sign',
     on: 'one',
     maxBodyBytes: large,
+    errors: [
+      ...operationErrors,
+      ...protocolErrors,
+      ...payloadErrors,
+      'wallet_not_found',
+      'wallet_set_not_found',
+      'policy_denied',
+      'approval_required',
+    ],
     summary: 'Sign: both nodes decode, authorise and sign together',
     params: byId,
     body: ask.createSignature,
@@ -263,6 +300,7 @@ export const routes = {
     path: '/v1/signatures/preview',
     on: 'one',
     maxBodyBytes: large,
+    errors: [...payloadErrors, 'wallet_not_found', 'wallet_set_not_found'],
     summary: 'Decode a payload: what it does, the operation to authorise, what would be signed',
     body: ask.previewSignature,
     response: answer.preview,
@@ -273,6 +311,7 @@ export const routes = {
     path: '/v1/policies/evaluate',
     on: 'one',
     maxBodyBytes: large,
+    errors: [...payloadErrors, 'wallet_not_found', 'wallet_set_not_found'],
     summary: 'What the policy in force, or a draft, says of a payload',
     body: ask.evaluatePolicy,
     response: answer.policyEvaluated,
@@ -288,6 +327,7 @@ export const routes = {
     ...read,
     path: '/v1/signatures/{id}',
     on: 'one',
+    errors: ['signature_not_found'],
     summary: 'One signature',
     params: byId,
     response: answer.signature,
@@ -308,6 +348,7 @@ export const routes = {
     ...read,
     path: '/v1/approvals/{id}',
     on: 'one',
+    errors: ['approval_not_found'],
     summary: 'One of them, with its payload',
     params: byId,
     response: answer.heldApproval,
@@ -351,6 +392,7 @@ export const routes = {
     ...read,
     path: '/v1/audit/events/{id}',
     on: 'one',
+    errors: ['audit_event_not_found'],
     summary: 'One event, as soon as it is durable',
     params: byId,
     response: audit.auditEvent,
@@ -359,6 +401,7 @@ export const routes = {
     ...read,
     path: '/v1/audit/events/{id}/proof',
     on: 'one',
+    errors: ['audit_event_not_found', 'audit_unavailable'],
     summary: 'Proof that an event is in the log',
     params: byId,
     response: audit.auditProof,
@@ -369,6 +412,7 @@ export const routes = {
     // Sizes and hashes; records say more.
     on: 'some',
     program: 'node1',
+    errors: ['node_unavailable'],
     summary: "The newest cosigned checkpoints of both nodes' logs, and the keys to verify them with",
     response: audit.auditCheckpoints,
   },
@@ -378,6 +422,7 @@ export const routes = {
     // Sizes and hashes; records say more.
     on: 'some',
     program: 'node1',
+    errors: ['audit_unavailable', 'node_unavailable'],
     summary: 'Proof that a log of one size is the beginning of the log at another',
     query: audit.consistencyQuery,
     response: audit.consistencyProof,
@@ -387,6 +432,7 @@ export const routes = {
     path: '/v1/audit/export',
     on: 'every',
     program: 'node1',
+    errors: ['audit_unavailable', 'node_unavailable'],
     summary: 'Records of a log below its newest cosigned checkpoint, and the keys to verify them with',
     query: audit.exportQuery,
     response: audit.auditExport,
@@ -396,7 +442,8 @@ export const routes = {
     path: '/v1/tlog/{node}/{path+}',
     on: 'every',
     program: 'node1',
-    mediaType: 'application/octet-stream',
+    mediaTypes: ['application/octet-stream', 'text/plain; charset=utf-8'],
+    errors: ['audit_resource_not_found', 'audit_unavailable', 'node_unavailable'],
     summary: "A node's log as C2SP tlog-tiles: `checkpoint`, `tile/…`, `tile/entries/…`",
     params: audit.tlogParams,
     response: audit.tlogResource,
@@ -406,6 +453,7 @@ export const routes = {
     path: '/v1/events',
     // The feed says what happens to every wallet set.
     on: 'every',
+    errors: ['audit_unavailable'],
     summary: 'What happened, oldest first, from a cursor on: for polling',
     query: happened.eventsQuery,
     response: happened.eventPage,
@@ -523,6 +571,7 @@ export const routes = {
     ...read,
     path: '/v1/idempotency-keys/{key}',
     on: 'some',
+    errors: ['idempotency_key_not_found'],
     summary: 'Did it happen? What became of a request, by its Idempotency-Key',
     params: z.strictObject({ key: z.string().regex(idempotencyKeyPattern) }),
     response: answer.idempotencyRecord,

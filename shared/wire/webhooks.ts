@@ -18,6 +18,7 @@ const types = z
   .array(eventType)
   .max(64)
   .refine((list) => new Set(list).size === list.length, 'must not name a type twice')
+  .meta({ uniqueItems: true })
   .describe('Only events of these types; empty: all');
 const cursor = z
   .string()
