@@ -27,7 +27,7 @@ const seed = Number(process.env['SEED'] ?? fresh(4).reduce((n, byte) => n * 256 
 const names = Object.keys(routes) as RouteName[];
 const table: Readonly<Record<RouteName, Route>> = routes;
 /** Cases per operation, over all states: 100,000 in all in the long run. */
-const runs = slow ? Math.ceil(100_000 / names.length) : 40;
+const runs = slow ? Math.ceil(100_000 / names.length) : 20;
 
 hurry();
 
