@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { toBase64url, utf8 } from '../../shared/bytes.ts';
 import type { SignPayload } from '../../shared/chains/intent.ts';
-import { CustodyError, errorCodes } from '../../shared/errors.ts';
+import { CustodyError } from '../../shared/errors.ts';
 import { errorsOf } from '../../shared/wire/errors-of.ts';
 import { parseJson } from '../../shared/wire/json.ts';
 import { openapi } from '../../shared/wire/openapi.ts';

@@ -18,7 +18,7 @@ import { eventOf, fresh, type Person, type Reply } from '../../support/two-nodes
 import { breakagesOf, type Event, jsonOf, signedAgain } from './breakages.ts';
 import { type Document, documentOf, type Operation, operationFor } from './document.ts';
 import { type Json, valuesOf } from './generate.ts';
-import { addApiKey, type Home, homeOf, newest, registryAt2, upToDate } from './home.ts';
+import { addApiKey, type Home, homeOf, newest } from './home.ts';
 import { provocations } from './provoke.ts';
 import { samples } from './samples.ts';
 

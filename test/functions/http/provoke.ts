@@ -4,13 +4,13 @@
  * @module
  */
 import canonicalize from 'canonicalize';
-import { toBase64url, utf8 } from '../../../shared/bytes.ts';
+import { utf8 } from '../../../shared/bytes.ts';
 import { CustodyError, type ErrorCode } from '../../../shared/errors.ts';
 import type { ActorRequest } from '../../../shared/intent/http-signature.ts';
 import { scopes } from '../../../shared/registry/statement.ts';
 import { pathOf } from '../../../shared/wire/routes.ts';
 import { askInvitation, askSet, askSignature, askWallets, hello, newKey, settle } from '../../support/ask.ts';
-import { fresh, owner, personOf, type Reply, twoNodes, type World } from '../../support/two-nodes.ts';
+import { owner, personOf, type Reply, twoNodes, type World } from '../../support/two-nodes.ts';
 import { jsonOf, signedAgain } from './breakages.ts';
 import {
   addApiKey,
@@ -83,6 +83,9 @@ async function onEthereum(send: Send, payload: object): Promise<void> {
 }
 
 export const provocations: Readonly<Partial<Record<ErrorCode, Provoke>>> = {
+  async authorisation_mismatch(home, send) {
+    await send(await withPayload(home, { kind: 'message', blockchain: 'SOL', message: 'another' }));
+  },
   async idempotency_key_reused({ world, ada, own }, send) {
     const key = newKey();
     for (const text of ['one', 'two'])
