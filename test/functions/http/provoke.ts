@@ -82,7 +82,24 @@ async function onEthereum(send: Send, payload: object): Promise<void> {
   await send(await signedAgain(who, request, { body }), world);
 }
 
+/** The sample of a route, with some members of its body replaced. */
+async function sampleWith(
+  { world, ada, own }: Home,
+  name: 'createWalletSet' | 'createWebhook',
+  changes: object,
+): Promise<ActorRequest> {
+  const who = await upToDate(world, ada);
+  const request = await samples[name].ask(who, own, world);
+  return signedAgain(who, request, { body: utf8(JSON.stringify({ ...jsonOf(request), ...changes })) });
+}
+
 export const provocations: Readonly<Partial<Record<ErrorCode, Provoke>>> = {
+  async custody_unsupported(home, send) {
+    await send(await sampleWith(home, 'createWalletSet', { custody: 'trustless' }));
+  },
+  async webhook_url_refused(home, send) {
+    await send(await sampleWith(home, 'createWebhook', { url: 'https://10.0.0.1/hook' }));
+  },
   async authorisation_mismatch(home, send) {
     await send(await withPayload(home, { kind: 'message', blockchain: 'SOL', message: 'another' }));
   },
